@@ -1,0 +1,142 @@
+"""A message that does not go now: the moment to ask again, why, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from data_contracts.configuration import Policy
+from data_contracts.times import DAY, HOUR
+from models.scoring import CustomerScorer
+from policy.moments import Moment, later_moments
+from policy.reasons import Reason, open_case_reason, reason, value_reason
+from policy.situation import Situation, life_end
+from policy.standing import Standing
+from policy.verdict import Verdict
+
+
+class Decide(Protocol):
+    """`policy.decision.decide`, handed in so that the two modules need not import each other."""
+
+    def __call__(
+        self,
+        situation: Situation,
+        scorer: CustomerScorer,
+        policy: Policy,
+        decision_id: str,
+        *,
+        counterfactuals: bool,
+    ) -> list[Verdict]: ...
+
+
+CASE_CHECK = 2 * DAY
+"""How soon to look again at a message that an open case keeps back, if no resolution is heard of."""
+
+
+@dataclass(slots=True)
+class Counterfactual:
+    """The same question had the open case just been resolved, asked at most once a decision."""
+
+    standing: Standing
+    scorer: CustomerScorer
+    decide: Decide | None
+    _answers: dict[int, Verdict] | None = field(default=None, init=False)
+
+    def once_resolved(self, place: int) -> Verdict | None:
+        """The verdict for a candidate then; None where no case is open."""
+        if self._answers is None:
+            self._answers = self._ask()
+        return self._answers.get(place)
+
+    def _ask(self) -> dict[int, Verdict]:
+        situation = self.standing.situation
+        types = situation.case_resolved_types
+        resolved = self.scorer.with_case_resolved(types[0]) if types and self.decide else None
+        if resolved is None or self.decide is None:
+            return {}
+        certain = self.standing.policy.model_copy(update={"exploration": 0.0})
+        answers = self.decide(situation, resolved, certain, "", counterfactuals=False)
+        return {verdict.place: verdict for verdict in answers}
+
+
+def plan_wait(
+    standing: Standing,
+    place: int,
+    held: Sequence[Reason],
+    later: Moment | None,
+    counterfactual: Counterfactual,
+    *,
+    outranked: bool,
+    drawn_back: bool,
+) -> Verdict:
+    """Say until when a message waits, or that its life holds no good moment.
+
+    Parameters
+    ----------
+    standing : how things stand after this decision's sends; a planned moment is added to its
+        ledger, so that the next message waits for a moment of its own
+    held : the rules that keep the message back now
+    later : its best later moment, None where none is allowed
+    outranked : another message goes out in this decision
+    drawn_back : the message would have gone, and an exploration draw held it
+    """
+    minimum = standing.policy.minimum_net_value
+    worth = float(standing.worth[place])
+    reasons = list(held)
+    recheck_on: tuple[str, ...] = ()
+    case_helps = case_lets_out = False
+    if drawn_back:
+        reasons.append(reason("exploration"))
+    elif worth < minimum:
+        once = counterfactual.once_resolved(place)
+        case = standing.scorer.open_case()
+        if once is not None and case is not None and once.net_value is not None:
+            case_helps = once.net_value - (once.attention_price or 0.0) > worth
+            case_lets_out = once.action == "send"
+        if case_helps and case is not None:
+            reasons.append(
+                open_case_reason(case.topic, case.opened_at, standing.situation.now, case_lets_out)
+            )
+            recheck_on = standing.situation.case_resolved_types
+        chances = standing.chances
+        reasons.append(
+            value_reason(
+                "low_value", float(chances.lift_helps[place, 0]), float(chances.lift_interrupts[place, 0])
+            )
+        )
+    elif not held and outranked:
+        reasons.append(reason("outranked"))
+
+    if later is not None and (later.worth >= minimum or drawn_back):
+        if not reasons:
+            reasons.append(reason("better_moment"))
+        return _settled(standing, place, later.time, reasons, recheck_on)
+    if later is not None and (case_lets_out or _outlives_horizon(standing, place)):
+        moments = later_moments(standing, place)
+        soon = [time for time in moments if time >= standing.situation.now + CASE_CHECK]
+        moment = soon[0] if case_lets_out and soon else moments[-1]
+        return _settled(standing, place, moment, reasons, recheck_on)
+    if later is None:
+        return Verdict(place, "suppress", (*reasons, reason("no_moment")))
+    told = "No allowed moment left in the message's life is expected to help more than it interrupts."
+    return Verdict(place, "suppress", (*reasons, reason("no_moment", told)))
+
+
+def _settled(
+    standing: Standing, place: int, moment: int, reasons: list[Reason], recheck_on: tuple[str, ...]
+) -> Verdict:
+    # Messages that were planned before this one may have used up a cap at that moment.
+    allowed = standing.allowed(place, moment)
+    if allowed is None:
+        return Verdict(place, "suppress", (*reasons, reason("no_moment")))
+    candidate = standing.situation.candidates[place]
+    standing.ledger.add(allowed, candidate["department"], candidate["channel"])
+    return Verdict(place, "wait", tuple(reasons), wait_until=allowed, recheck_on=recheck_on)
+
+
+def _outlives_horizon(standing: Standing, place: int) -> bool:
+    """Whether the message still has a life where the search could not look."""
+    situation, hours = standing.situation, standing.policy.horizon_hours
+    end = life_end(situation.candidates[place], situation, hours)
+    return end > situation.now + round(hours * HOUR)
