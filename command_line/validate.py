@@ -64,7 +64,7 @@ Examples:
     "--memory-limit",
     metavar="GIB",
     type=click.FloatRange(min=0.001),
-    help="Refuse a table that takes more than this when read. Default: 4.",
+    help="Refuse a table that takes more than this when read. Default: a quarter of the memory, at most 4.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--no-docs", is_flag=True, help="Write no Data Docs.")
@@ -81,14 +81,14 @@ def command(
     # pandas and pyarrow are imported late, so that `tact --help` stays quick.
     from data_contracts.quarantine import write_rejected
     from data_contracts.readers import guess_kind
-    from data_contracts.tables import MEMORY_LIMIT_BYTES, read_table
+    from data_contracts.tables import read_table
 
     begun = time.perf_counter()
     configuration = load_configuration(config)
     clock = _clock(now)
     chosen = cast("Kind", kind or guess_kind(path))
     folder = out or path.absolute().with_name(path.absolute().name + OUTPUT_ENDING)
-    limit = MEMORY_LIMIT_BYTES if memory_limit is None else int(memory_limit * 2**30)
+    limit = None if memory_limit is None else int(memory_limit * 2**30)
     with _progress(quiet=as_json) as (say, on_batch):
         say("reading")
         table = read_table(
@@ -171,6 +171,7 @@ def _progress(quiet: bool) -> Iterator[tuple[Any, Progress]]:
 
 
 def _print(report: ReadReport, suite: SuiteReport, summary: dict[str, Any]) -> None:
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -183,7 +184,7 @@ def _print(report: ReadReport, suite: SuiteReport, summary: dict[str, Any]) -> N
         (f"{report.kind} read", report.rows_read),
         ("kept", report.rows_kept),
         ("rejected", report.rows_rejected),
-        ("repeated", report.rows_repeated),
+        ("repeated deliveries", report.rows_repeated),
         ("customers", report.customers),
     ):
         counts.add_row(name, f"{rows:,}")
@@ -191,15 +192,12 @@ def _print(report: ReadReport, suite: SuiteReport, summary: dict[str, Any]) -> N
     if report.first:
         console.print(f"from {report.first} to {report.last}")
     if report.findings:
-        findings = Table(
-            "rows", "", "check", "example", "place", title="What was found", title_justify="left"
-        )
+        findings = Table("rows", "", "for example", "at", box=SIMPLE, pad_edge=False)
         findings.columns[0].justify = "right"
         for finding in report.findings:
             what = "rejected" if finding.rejects else "kept"
             mark = Text(what, style="red" if finding.severity == "error" else "yellow")
-            cells = (finding.code.replace("_", " "), Text(finding.example), Text(finding.place))
-            findings.add_row(f"{finding.rows:,}", mark, *cells)
+            findings.add_row(f"{finding.rows:,}", mark, Text(finding.example), Text(finding.place))
         console.print(findings)
     for column, unknown in report.unknown.items():
         ranked = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))

@@ -72,9 +72,7 @@ def _numbers(name: str, raw: pa.Array, problems: Problems) -> pa.Array:
     infinite = np.flatnonzero(np.isinf(values))
     problems.add("number_not_finite", name, infinite, tell(name, values[infinite].tolist(), _NOT_FINITE))
     large = np.flatnonzero(np.isfinite(values) & (np.abs(values) > MAX_NUMBER))
-    problems.add(
-        "number_out_of_range", name, large, tell(name, values[large].tolist(), "is larger than 1e15")
-    )
+    problems.add("number_out_of_range", name, large, tell(name, values[large].tolist(), "is larger than 1e15"))
     # A NaN stored as a float is how pandas, R and Spark write a gap.
     return pa.array(np.where(np.isfinite(values), values, np.nan), from_pandas=True)
 

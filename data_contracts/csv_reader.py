@@ -21,9 +21,7 @@ from data_contracts.sources import Source
 _MAX_HEADER_BYTES = 1 << 20
 
 
-def read_csv(
-    source: Source, file: IO[bytes], table: Sequence[Column], reading: Reading
-) -> Iterator[RawBatch]:
+def read_csv(source: Source, file: IO[bytes], table: Sequence[Column], reading: Reading) -> Iterator[RawBatch]:
     """Batches of BLOCK_BYTES of text; rows with a wrong number of cells come out as malformed."""
     header = csv_header(source, file)
     check_columns(source, header, table, reading)

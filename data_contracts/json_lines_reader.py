@@ -112,9 +112,7 @@ def _column(column: Column, values: list[Any], problems: Problems) -> pa.Array:
         except (pa.ArrowException, TypeError, OverflowError):
             pass
     texts = [_as_text(column, value) for value in values]
-    wrong = [
-        k for k, (text, value) in enumerate(zip(texts, values, strict=True)) if text is None is not value
-    ]
+    wrong = [k for k, (text, value) in enumerate(zip(texts, values, strict=True)) if text is None is not value]
     expected = _EXPECTED[column.type]
     told = [f"{column.name} {shown(values[k])} is not {expected}" for k in wrong]
     problems.add("wrong_type", column.name, np.array(wrong, dtype=np.int64), told)

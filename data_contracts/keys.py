@@ -123,13 +123,16 @@ def contradicted(columns: Columns) -> tuple[Positions, Positions]:
 
 def _grouped(arrays: list[pa.Array]) -> Positions:
     """One whole number for each distinct combination of values, shape (rows,)."""
-    combined = np.zeros(len(arrays[0]), dtype=np.int64)
+    combined, distinct = np.zeros(len(arrays[0]), dtype=np.int64), 1
     for array in arrays:
         if pa.types.is_timestamp(array.type):
             array = array.cast(pa.int64())
         encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        combined = combined * (len(encoded.dictionary) + 1) + codes
-        # Numbered anew, so that many columns never overflow 64 bits.
-        combined = pd.factorize(combined)[0].astype(np.int64)
+        values = len(encoded.dictionary) + 1
+        if distinct * values >= 2**62:
+            combined, kinds = pd.factorize(combined)
+            combined, distinct = combined.astype(np.int64), len(kinds) + 1
+        combined = combined * values + codes
+        distinct *= values
     return combined

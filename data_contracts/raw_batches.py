@@ -49,9 +49,7 @@ class Reading:
     blank_rows: int = 0
 
 
-def check_columns(
-    source: Source, present: Sequence[str], table: Sequence[Column], reading: Reading
-) -> None:
+def check_columns(source: Source, present: Sequence[str], table: Sequence[Column], reading: Reading) -> None:
     """Note columns that are missing or not known; raises UnreadableInput for a required one."""
     twice = sorted({name for name in present if present.count(name) > 1})
     if twice:

@@ -45,9 +45,7 @@ class RowChecks:
         else:
             self._decisions(batch, problems)
 
-    def _required(
-        self, batch: Mapping[str, pa.Array], present: Collection[str], problems: Problems
-    ) -> None:
+    def _required(self, batch: Mapping[str, pa.Array], present: Collection[str], problems: Problems) -> None:
         # A value that could not be read has its own reason; it is not missing too.
         malformed = np.zeros(problems.rows, dtype=np.bool_)
         told: dict[str, Mask] = {}
@@ -129,13 +127,9 @@ class RowChecks:
         asked = _is_one_of(batch["event_type"], types)
         outside = np.flatnonzero(asked & known & ((values < least) | (values > most)))
         expected = f"is no {what} answer, {least} to {most}"
-        problems.add(
-            "answer_out_of_range", "value", outside, tell("value", values[outside].tolist(), expected)
-        )
+        problems.add("answer_out_of_range", "value", outside, tell("value", values[outside].tolist(), expected))
 
-    def _objects(
-        self, name: str, batch: Mapping[str, pa.Array], profiles: Mask, problems: Problems
-    ) -> None:
+    def _objects(self, name: str, batch: Mapping[str, pa.Array], profiles: Mask, problems: Problems) -> None:
         """JSON objects, and in profiles the time zone that features and quiet hours rely on."""
         at = np.flatnonzero(as_mask(batch[name].is_valid()))
         broken: list[int] = []
@@ -199,9 +193,7 @@ def _allowed(name: str, batch: Mapping[str, pa.Array], allowed: Sequence[str], p
     )
 
 
-def _between(
-    name: str, batch: Mapping[str, pa.Array], least: float, most: float, problems: Problems
-) -> None:
+def _between(name: str, batch: Mapping[str, pa.Array], least: float, most: float, problems: Problems) -> None:
     values, known = as_numpy(batch[name])
     outside = np.flatnonzero(known & ((values < least) | (values > most)))
     expected = f"is outside {least:g} to {most:g}"

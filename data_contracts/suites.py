@@ -229,9 +229,7 @@ def _moments(name: str, now: int) -> list[Expectation]:
     ]
 
 
-def _at_or_after(
-    late: str, early: str, severity: Severity, rows: Any = None, note: str = ""
-) -> Expectation:
+def _at_or_after(late: str, early: str, severity: Severity, rows: Any = None, note: str = "") -> Expectation:
     return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A=late,
         column_B=early,

@@ -85,9 +85,7 @@ class TableBuilder:
     def _set_aside(self, problems: Problems, batch: RawBatch) -> None:
         reasons = problems.reasons()
         positions = sorted(reasons)
-        values = {
-            name: array.take(pa.array(positions, pa.int64())) for name, array in batch.columns.items()
-        }
+        values = {name: array.take(pa.array(positions, pa.int64())) for name, array in batch.columns.items()}
         held = self.quarantine.bytes
         names = [batch.source.name] * len(positions)
         self.quarantine.add(reasons, names, batch.numbers[positions], values, batch.text)
@@ -112,9 +110,7 @@ class TableBuilder:
         good, some = self._good()
         again, kept, same = repeated(self.kind, some)
         first, second = KEYS[self.kind]
-        pairs = zip(
-            *(some[name].take(pa.array(again)).to_pylist() for name in (first, second)), strict=True
-        )
+        pairs = zip(*(some[name].take(pa.array(again)).to_pylist() for name in (first, second)), strict=True)
         texts = [
             f"{first} {shown(one)}, {second} {shown(two)} is there already at "
             f"{self._place(good[stays], numbers)} ({'the same row' if equal else 'with other values'})"

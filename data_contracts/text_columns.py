@@ -124,9 +124,7 @@ def _check(column: Column, values: pa.Array, problems: Problems, rows_of: RowsOf
     limit = MAX_JSON if json else MAX_STRING
     if pc.max(lengths).as_py() > limit:
         code = "json_too_long" if json else "text_too_long"
-        report(
-            code, as_mask(pc.greater(pc.utf8_length(values), limit)), f"is longer than {limit:,} characters"
-        )
+        report(code, as_mask(pc.greater(pc.utf8_length(values), limit)), f"is longer than {limit:,} characters")
     if json:
         return
     if _may_hold_control(values):

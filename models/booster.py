@@ -22,7 +22,7 @@ class TreeModel:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.booster = lightgbm.Booster(model_str=text, params={"num_threads": 1, "verbosity": -1})
+        self.booster = lightgbm.Booster(model_str=text)
         self.n_classes = int(self.booster.num_model_per_iteration())
 
     def predict(self, matrix: Matrix) -> Float64:

@@ -56,6 +56,12 @@ def decide(
         verdict = Verdict(place, "send", (worth_reason(told, place, code),), probability[place])
         verdicts[place] = with_chances(verdict, told)
 
+    closed_groups = _groups(situation, drawn)
+    for place in undecided:
+        if place not in verdicts and situation.candidates[place].get("group") in closed_groups:
+            verdict = Verdict(place, "suppress", (reason("group_alternative"),))
+            verdicts[place] = replace(verdict, send_probability=probability.get(place, 0.0))
+
     after = standing if not drawn else stand(situation, scorer, policy, [*transactional, *drawn])
     counterfactual = Counterfactual(after, scorer, decide if counterfactuals else None)
     waiting = [place for place in undecided if place not in verdicts]

@@ -73,7 +73,15 @@ class Account:
         did = result.did
         self.expected_helps += result.expected.progress_events
         self.expected_interruptions += result.expected.harm_events
-        for name in ("purchase", "onboarding", "renewal", "contract_renewed", "referral", "csat_good", "promoter"):
+        for name in (
+            "purchase",
+            "onboarding",
+            "renewal",
+            "contract_renewed",
+            "referral",
+            "csat_good",
+            "promoter",
+        ):
             self.helps += did[name]
         for name in (
             "cancel", "downgrade", "provoked_leave", "provoked_case", "gone", "contract_cancelled", "escalation",

@@ -15,6 +15,7 @@ from simulation.clock import STEPS_PER_DAY, Ints
 from simulation.draws import Draws
 from simulation.kinds import CompanyKind
 from simulation.messages import Pool
+from simulation.oracle import Experience
 from simulation.population import draw_population
 from simulation.records import CHANNEL, EVENT, Recorder, Rows
 from simulation.rules import SEND, HistoricalPolicy, Policy
@@ -80,6 +81,7 @@ class Company:
         draws = Draws(seed)
         self.world = World(self.models, state, Pool.empty(), draws, np.zeros(n_customers, dtype=np.int64))
         self.account = Account.empty(n_customers)
+        self.experience = Experience(len(kind.messages))
         self.recorder = Recorder(kind, draws)
         self._rows: list[Rows] = []
         self._hidden = Rows.empty()
@@ -114,7 +116,9 @@ class Company:
         twin.decisions = list(self.decisions)
         return twin
 
-    def run(self, days: float, policy: Policy | None = None, progress: Callable[[], None] | None = None) -> None:
+    def run(
+        self, days: float, policy: Policy | None = None, progress: Callable[[], None] | None = None
+    ) -> None:
         """Run `days` more under `policy` (the historical one if None); `progress` is called once a day."""
         chosen = policy or HistoricalPolicy(self.ablations.randomise)
         for count in range(round(days * STEPS_PER_DAY)):
@@ -141,6 +145,9 @@ class Company:
         world.record_contacts(messages, decided.decision[chosen], sent_at, answers, self.recorder)
         result = world.live(moment, block, complaint, complained, self.recorder)
         self.account.add(messages, answers, result, self.models.table)
+        for wave, reply in answers:
+            self.experience.add(messages.kind[wave], reply.chances)
+        self.experience.customer_days += float(state.active.sum()) / STEPS_PER_DAY
         fresh = self.recorder.flush(state, self.start)
         self._hidden = Rows.concatenate([self._hidden, fresh])
         self._rows.append(fresh)
@@ -195,13 +202,20 @@ class Company:
         visible = np.isin(channel, [CHANNEL["email"], CHANNEL["sms"], CHANNEL["push"]])
         closed, channel = closed[visible], channel[visible]
         self.recorder.add(
-            state, who[closed], at[closed] + SECOND, np.full(closed.size, EVENT["opted_out"]), "marketing", channel
+            state,
+            who[closed],
+            at[closed] + SECOND,
+            np.full(closed.size, EVENT["opted_out"]),
+            "marketing",
+            channel,
         )
 
     def touchpoints(self, until: int | None = None) -> Rows:
         """All rows that happened and were known by `until` (microseconds; all if None), in no set order."""
         rows = Rows.concatenate(self._rows)
-        return rows if until is None else rows.take((rows.ingested_time <= until) & (rows.event_time <= until))
+        return (
+            rows if until is None else rows.take((rows.ingested_time <= until) & (rows.event_time <= until))
+        )
 
     def observations_end(self, until: int) -> None:
         """Write `observation_ended` for the customers whose observation is over by `until`."""
@@ -210,5 +224,3 @@ class Company:
         who = np.flatnonzero((end <= until) & (state.arrival < state.observed_until))
         self.recorder.add(state, who, end[who], "observation_ended", "operations", "web", "internal")
         self._rows.append(self.recorder.flush(state, self.start))
-
-

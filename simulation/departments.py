@@ -46,6 +46,9 @@ class Departments:
             return state.overdue, 1.0
         if trigger == "purchased":
             return step == state.last_purchase + 1, np.inf
+        if trigger == "purchased_lately":
+            since = step - state.last_purchase
+            return (since >= 3 * STEPS_PER_DAY) & (since <= 9 * STEPS_PER_DAY), 1.0
         if trigger == "case_answer":
             hourly = self.kind.cases.answer_hourly_rate * np.where(moment.office, 1.0, 0.2)
             return state.case_open & ~state.case_answered, np.asarray(24.0 * hourly)

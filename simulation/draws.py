@@ -88,7 +88,6 @@ class Block:
         row: Floats = self._numbers[PURPOSE[purpose]]
         return row
 
-
     def twice(self) -> Block:
         """The same numbers for two halves of twice as many customers."""
         return Block(np.tile(self._numbers, 2), np.tile(self.triggers, 2))

@@ -46,6 +46,7 @@ Trigger = Literal[
     "invoice",
     "payment_failed",
     "purchased",
+    "purchased_lately",
     "case_answer",
     "case_waiting",
     "long_time_customer",
@@ -150,7 +151,6 @@ class Purchases:
     daily_rate: float
     cycle_days: float
     revenue: float
-    checkout_share: float
 
 
 @dataclass(frozen=True, slots=True)

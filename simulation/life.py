@@ -95,7 +95,7 @@ class Life:
         strain = np.minimum(state.fatigue / state.tolerance, 6.0)
         nps = 0.012 * np.minimum(state.responsiveness, 3.0) * np.minimum(about, 2.0) * np.exp(-0.1 * strain)
         nps = np.where(state.active & (state.nps_left > 0), nps, 0.0)
-        nps_mean = self._nps_mean(state)
+        nps_mean = self.nps_mean(state)
         return {
             "purchase": arrives(
                 kind.purchases.daily_rate * (goal == GOAL["buy"]) * about, boost[:, 0], everyone
@@ -128,7 +128,8 @@ class Life:
         }
 
     @staticmethod
-    def _nps_mean(state: State) -> Floats:
+    def nps_mean(state: State) -> Floats:
+        """The mean of the score that each customer would give now."""
         strain = np.minimum(state.fatigue / state.tolerance, 6.0)
         case = np.where(state.case_open, 1.6 + 0.5 * state.case_hand_offs, 0.0)
         return np.asarray(7.7 + 1.4 * state.satisfaction - case - 0.2 * strain, dtype=np.float64)
@@ -192,7 +193,7 @@ class Life:
 
     def _scores(self, state: State, block: Block) -> tuple[Floats, Floats]:
         csat = np.clip(np.rint(state.csat_mood + _CSAT_SCALE * logistic(block["csat_value"])), 1, 5)
-        nps = np.clip(np.rint(self._nps_mean(state) + _NPS_SCALE * logistic(block["nps_value"])), 0, 10)
+        nps = np.clip(np.rint(self.nps_mean(state) + _NPS_SCALE * logistic(block["nps_value"])), 0, 10)
         return csat, nps
 
     def _revenue(self, state: State, block: Block) -> Floats:

@@ -103,9 +103,7 @@ class Sessions:
                 self._friction(state, block, who, code, at, record)
         self._consent(state, block, times, record)
 
-    def _friction(
-        self, state: State, block: Block, who: Ints, code: Ints, at: Ints, record: Sink
-    ) -> None:
+    def _friction(self, state: State, block: Block, who: Ints, code: Ints, at: Ints, record: Sink) -> None:
         """Forms in the way, new quotes, calls that nobody takes: seen, and slightly annoying only to see."""
         luck = block["friction"][who]
         a_minute = np.int64(60_000_000)

@@ -52,7 +52,9 @@ def case_id(customer: Ints, opened: Ints) -> pa.Array:
 
 def touchpoint_table(rows: Rows, kind: CompanyKind, properties: Sequence[str]) -> pa.Table:
     """The contract's touchpoints, in its total order."""
-    rows = rows.take(np.lexsort((rows.serial, rows.source, rows.ingested_time, rows.event_time, rows.customer)))
+    rows = rows.take(
+        np.lexsort((rows.serial, rows.source, rows.ingested_time, rows.event_time, rows.customer))
+    )
     table = MessageTable(kind)
     case = case_id(rows.customer, rows.case)
     return pa.table(
@@ -93,7 +95,9 @@ def joined_decisions(parts: Sequence[Decided]) -> Decided:
     )
 
 
-def decision_table(decided: Decided, state: State, kind: CompanyKind, clock: Clock, version: str) -> pa.Table:
+def decision_table(
+    decided: Decided, state: State, kind: CompanyKind, clock: Clock, version: str
+) -> pa.Table:
     """The contract's decision log, in the order of `decided`."""
     table = MessageTable(kind)
     pending = decided.pending
@@ -138,7 +142,9 @@ def _text(numbers: Ints) -> pa.Array:
 def _texts(names: Sequence[str], codes: Ints) -> pa.Array:
     known = codes >= 0
     chosen = pa.array(np.where(known, codes, 0).astype(np.int32), mask=~known)
-    return pa.DictionaryArray.from_arrays(chosen, pa.array(list(names) or [""], pa.string())).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(chosen, pa.array(list(names) or [""], pa.string())).cast(
+        pa.string()
+    )
 
 
 def _joined(*parts: pa.Array | str) -> pa.Array:
@@ -155,5 +161,3 @@ def _times(microseconds: Ints) -> pa.Array:
 
 def _floats(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))
-
-

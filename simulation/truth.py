@@ -67,7 +67,9 @@ class Snapper:
         self._seen += pending.n
         if not pending.n or self._wanted == 0:
             return
-        luck = self._draws.keyed(pending.customer, pending.created * 3 + pending.asked, pending.kind, "hold")
+        luck = self._draws.keyed(
+            pending.customer, pending.created * 3 + pending.asked, pending.kind, "hold"
+        )
         chosen = np.flatnonzero(luck < self._limit)
         if not chosen.size:
             return
@@ -256,13 +258,26 @@ def true_chances(
         row=snapshots.row,
         **{
             name: np.concatenate([part[name] for part in parts])
-            for name in ("helps_send", "helps_hold", "interrupts_send", "interrupts_hold", "errors", "goals")
+            for name in (
+                "helps_send",
+                "helps_hold",
+                "interrupts_send",
+                "interrupts_hold",
+                "errors",
+                "goals",
+            )
         },
     )
 
 
 def _branch(
-    models: Models, chunk: Snapshots, was_sent: Bools, policy: Policy, replicates: int, seed: int, begin: int
+    models: Models,
+    chunk: Snapshots,
+    was_sent: Bools,
+    policy: Policy,
+    replicates: int,
+    seed: int,
+    begin: int,
 ) -> dict[str, npt.NDArray[np.float64]]:
     n = chunk.row.size
     half = n * replicates
@@ -285,7 +300,11 @@ def _branch(
     own = spread(chunk.own, sending)
     also = spread(chunk.also, always)
     world = World(
-        models, state, spread(chunk.later, always), PairedDraws(seed, stream=1000 + begin), chunk.step[elements]
+        models,
+        state,
+        spread(chunk.later, always),
+        PairedDraws(seed, stream=1000 + begin),
+        chunk.step[elements],
     )
     goals = FirstGoal(2 * half)
     sums = np.zeros((2, 2 * half))

@@ -161,7 +161,12 @@ class World:
         return result
 
     def record_contacts(
-        self, messages: Pool, decision: Ints, sent_at: Ints, answers: list[tuple[Ints, Answers]], record: Sink
+        self,
+        messages: Pool,
+        decision: Ints,
+        sent_at: Ints,
+        answers: list[tuple[Ints, Answers]],
+        record: Sink,
     ) -> None:
         """Rows of `message_sent` and of the answers to it. Negative answers come at once, others take time."""
         if not messages.n:
@@ -171,7 +176,9 @@ class World:
         campaign = campaign_number(messages)
         case = np.where(messages.case >= 0, messages.case, -1)
 
-        def add(rows: Ints, at: Ints, event_type: str | Ints, way: str, sentiment: Floats | None = None) -> None:
+        def add(
+            rows: Ints, at: Ints, event_type: str | Ints, way: str, sentiment: Floats | None = None
+        ) -> None:
             record.add(
                 state, messages.customer[rows], at, event_type, table.department[messages.kind[rows]],
                 messages.channel[rows], way, topic=messages.topic[rows], message=number[rows],
@@ -182,7 +189,11 @@ class World:
         add(np.arange(messages.n), sent_at, "message_sent", "outbound")
         negative_codes = np.array([EVENT[name] for name in NEGATIVE_EVENTS])
         for wave, reply in answers:
-            key, created, kind = state.key[messages.customer[wave]], messages.created[wave], messages.kind[wave]
+            key, created, kind = (
+                state.key[messages.customer[wave]],
+                messages.created[wave],
+                messages.kind[wave],
+            )
             slow = self.draws.keyed(key, created, kind, "delay")
             # Exponential with a mean of five hours, within three days; nobody gets angry later than that hour.
             late = np.minimum(-np.log1p(-slow) * 5 * HOUR, 70 * HOUR).astype(np.int64)
@@ -206,5 +217,3 @@ class World:
 def campaign_number(messages: Pool) -> Ints:
     """A campaign is a message type in a week."""
     return np.asarray(messages.kind * 10_000 + messages.created // (7 * STEPS_PER_DAY), dtype=np.int64)
-
-

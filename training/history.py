@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,20 @@ from data_contracts.columns import TOTAL_ORDER
 from features.columns import CATEGORY_COLUMNS, Int64, TouchpointColumns, identifier_hash
 
 
-def columns_of_table(table: pd.DataFrame) -> tuple[TouchpointColumns, list[str]]:
+def columns_of_table(
+    table: pd.DataFrame, also: Iterable[str] = (), *, ordered: bool = False
+) -> tuple[TouchpointColumns, list[str]]:
     """Columns of a clean touchpoint table and the customers' ids, by place.
 
-    The table is put into the contract's total order; ids are sorted.
+    The table is put into the contract's total order, unless `ordered` says that it is; ids are
+    sorted. `also` names customers who have their place even without a touchpoint.
     """
-    table = table.sort_values(list(TOTAL_ORDER), kind="stable", ignore_index=True)
-    customer, customers = pd.factorize(table["customer_id"], sort=True)
+    if not ordered:
+        table = table.sort_values(list(TOTAL_ORDER), kind="stable", ignore_index=True)
+    codes, found = pd.factorize(table["customer_id"])
+    customers = np.asarray(sorted({*map(str, found), *also}), dtype=object)
+    place = {name: index for index, name in enumerate(customers)}
+    customer = np.fromiter((place[str(name)] for name in found), np.int64, len(found))[codes]
     strings: dict[str, int] = {}
     arrays = {}
     for name in CATEGORY_COLUMNS:
@@ -43,7 +51,7 @@ def columns_of_table(table: pd.DataFrame) -> tuple[TouchpointColumns, list[str]]
         properties=tuple(profile),
         **arrays,
     )
-    return columns, [str(name) for name in customers]
+    return columns, list(customers)
 
 
 def microseconds(times: pd.Series) -> Int64:

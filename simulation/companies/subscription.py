@@ -18,55 +18,55 @@ from simulation.kinds import (
 
 _MESSAGES = (
     MessageType(
-        "newsletter", "marketing", "newsletter", "promotional", {"email": 1.0}, "weekly", 0.45, 6, 72,
-        value=0.2, click=0.05, click_by_goal={"evaluate": 2.0, "use": 1.4, "get_help": 1.3},
+        "newsletter", "marketing", "newsletter", "promotional", {"email": 1.0}, "weekly", 0.65, 6, 72,
+        value=0.2, click=0.09, click_by_goal={"evaluate": 2.0, "use": 1.4, "get_help": 1.3},
         annoyance=0.006, annoyance_by_goal={"get_help": 3.0, "leave": 2.5, "get_started": 1.5}, harm_share=0.15,
     ),
     MessageType(
-        "upsell", "marketing", "upsell", "promotional", {"email": 0.6, "in_app": 0.4}, "random", 0.085, 5, 120,
-        value=1.0, click=0.07, click_by_goal={"evaluate": 2.6, "buy": 3.0, "get_help": 1.6, "use": 1.2},
+        "upsell", "marketing", "upsell", "promotional", {"email": 0.6, "in_app": 0.4}, "random", 0.11, 5, 120,
+        value=1.0, click=0.11, click_by_goal={"evaluate": 2.6, "buy": 3.0, "get_help": 1.6, "use": 1.2},
         progress="purchase", helps=0.01, helps_by_goal={"evaluate": 0.25, "buy": 0.22, "get_help": -0.02},
         annoyance=0.02, annoyance_by_goal={"get_help": 4.0, "get_started": 2.2, "leave": 3.0, "evaluate": 0.5, "buy": 0.5},
         harm_share=0.45, leads_to="evaluate", discounts=(0, 10, 20),
     ),
     MessageType(
         "checkout_reminder", "marketing", "checkout", "lifecycle", {"email": 0.7, "push": 0.3}, "checkout_abandoned",
-        1.8, 3, 48, value=0.8, click=0.16, click_by_goal={"buy": 2.0, "evaluate": 1.3}, progress="purchase", helps=0.02,
+        1.8, 3, 48, value=0.8, click=0.24, click_by_goal={"buy": 2.0, "evaluate": 1.3}, progress="purchase", helps=0.02,
         helps_by_goal={"buy": 0.35, "evaluate": 0.15}, annoyance=0.015, annoyance_by_goal={"get_help": 3.0, "leave": 2.0},
         harm_share=0.3, discounts=(0, 10),
     ),
     MessageType(
         "demo_offer", "sales", "demo", "promotional", {"email": 0.75, "phone": 0.25}, "pricing_viewed", 0.7, 10, 168,
-        value=1.5, click=0.09, click_by_goal={"evaluate": 2.8, "buy": 1.5}, progress="purchase", helps=0.0,
+        value=1.5, click=0.14, click_by_goal={"evaluate": 2.8, "buy": 1.5}, progress="purchase", helps=0.0,
         helps_by_goal={"evaluate": 0.16, "buy": -0.06}, annoyance=0.022,
         annoyance_by_goal={"get_help": 3.5, "leave": 2.0, "evaluate": 0.6, "get_started": 1.4}, harm_share=0.3,
         leads_to="evaluate",
     ),
     MessageType(
-        "feature_survey", "product", "feature_survey", "survey", {"in_app": 1.0}, "random", 0.035, 20, 96,
-        value=0.4, click=0.11, click_by_goal={"use": 1.8, "advocate": 2.0, "get_help": 0.6},
+        "feature_survey", "product", "feature_survey", "survey", {"in_app": 1.0}, "random", 0.05, 14, 96,
+        value=0.4, click=0.16, click_by_goal={"use": 1.8, "advocate": 2.0, "get_help": 0.6},
         annoyance=0.02, annoyance_by_goal={"get_help": 3.0, "get_started": 1.6, "buy": 1.5}, harm_share=0.1,
     ),
     MessageType(
         "onboarding_help", "product", "onboarding", "lifecycle", {"email": 0.5, "in_app": 0.5}, "onboarding", 0.3, 3, 96,
-        value=0.6, click=0.14, click_by_goal={"get_started": 2.4, "use": 0.7}, progress="onboarding", helps=0.05,
+        value=0.6, click=0.22, click_by_goal={"get_started": 2.4, "use": 0.7}, progress="onboarding", helps=0.05,
         helps_by_goal={"get_started": 0.5, "get_help": 0.12}, annoyance=0.012,
         annoyance_by_goal={"get_help": 2.0, "use": 1.5, "leave": 2.0, "get_started": 0.5}, harm_share=0.2,
     ),
     MessageType(
-        "feature_tip", "product", "feature", "lifecycle", {"in_app": 0.8, "email": 0.2}, "random", 0.05, 7, 72,
-        value=0.3, click=0.12, click_by_goal={"use": 1.6, "get_started": 1.2}, annoyance=0.012,
+        "feature_tip", "product", "feature", "lifecycle", {"in_app": 0.8, "email": 0.2}, "random", 0.08, 6, 72,
+        value=0.3, click=0.18, click_by_goal={"use": 1.6, "get_started": 1.2}, annoyance=0.012,
         annoyance_by_goal={"get_help": 2.5, "buy": 1.6}, harm_share=0.1,
     ),
     MessageType(
         "renewal_reminder", "success", "renewal", "service", {"email": 0.7, "phone": 0.3}, "contract_end", 0.22, 4, 96,
-        value=2.0, click=0.16, click_by_goal={"buy": 1.5, "leave": 0.7}, progress="renewal", helps=0.3,
+        value=2.0, click=0.24, click_by_goal={"buy": 1.5, "leave": 0.7}, progress="renewal", helps=0.3,
         helps_by_goal={"buy": 0.5, "get_help": 0.05, "leave": 0.1}, annoyance=0.014,
         annoyance_by_goal={"leave": 5.0, "get_help": 3.0, "none": 1.5}, harm_share=0.7,
     ),
     MessageType(
         "check_in", "success", "check_in", "service", {"email": 0.7, "phone": 0.3}, "inactive", 0.12, 14, 120,
-        value=0.8, click=0.08, click_by_goal={"get_started": 1.6, "use": 1.2}, progress="onboarding", helps=0.02,
+        value=0.8, click=0.14, click_by_goal={"get_started": 1.6, "use": 1.2}, progress="onboarding", helps=0.02,
         helps_by_goal={"get_started": 0.3}, annoyance=0.016, annoyance_by_goal={"none": 1.6, "leave": 3.0, "get_help": 1.5},
         harm_share=0.6, leads_to="use",
     ),
@@ -93,8 +93,8 @@ _MESSAGES = (
         annoyance_by_goal={"get_help": 2.5, "leave": 2.0}, harm_share=0.1, asks_nps=True,
     ),
     MessageType(
-        "referral_ask", "marketing", "referral", "promotional", {"email": 0.6, "in_app": 0.4}, "long_time_customer", 0.03,
-        30, 168, value=0.7, click=0.05, click_by_goal={"advocate": 3.0}, progress="referral", helps=0.005,
+        "referral_ask", "marketing", "referral", "promotional", {"email": 0.6, "in_app": 0.4}, "long_time_customer", 0.04,
+        30, 168, value=0.7, click=0.09, click_by_goal={"advocate": 3.0}, progress="referral", helps=0.005,
         helps_by_goal={"advocate": 0.4, "use": 0.03}, annoyance=0.016,
         annoyance_by_goal={"get_help": 4.0, "leave": 3.0, "get_started": 1.5}, harm_share=0.3,
     ),
@@ -103,7 +103,7 @@ _MESSAGES = (
 SUBSCRIPTION = CompanyKind(
     name="subscription",
     rhythm=Rhythm(
-        sessions_per_day=0.32,
+        sessions_per_day=0.42,
         weekdays=(1.2, 1.25, 1.2, 1.15, 1.0, 0.5, 0.5),
         peak_hour=13.0,
         peak_hour_spread=3.0,
@@ -118,7 +118,7 @@ SUBSCRIPTION = CompanyKind(
         },
     ),
     goals=Goals(
-        hours=40.0,
+        hours=60.0,
         weights=(4.0, 0.15, 0.9, 0.8, 0.35, 2.6, 0.25, 0.2),
         activity=(0.25, 1.5, 1.5, 1.3, 1.3, 1.4, 0.8, 1.0),
         events={
@@ -134,7 +134,7 @@ SUBSCRIPTION = CompanyKind(
         noise=0.15,
     ),
     onboarding=Onboarding(steps=6, daily_rate=0.55, stuck_daily_rate=0.14, unstuck_daily_rate=0.04),
-    purchases=Purchases(event="upgraded", daily_rate=0.45, cycle_days=0.0, revenue=60.0, checkout_share=0.5),
+    purchases=Purchases(event="upgraded", daily_rate=0.45, cycle_days=0.0, revenue=60.0),
     contract=Contract(
         days=(30, 90, 180, 365), early_daily_rate=0.04, automatic=2.0, invoice_every_days=30, payment_fails=0.06
     ),
@@ -158,7 +158,7 @@ SUBSCRIPTION = CompanyKind(
     ),
     rules=HistoricalRules(
         daily_cap=2,
-        weekly_cap=6,
+        weekly_cap=5,
         holdback={
             "marketing": 0.25, "sales": 0.2, "product": 0.3, "success": 0.2, "billing": 0.15,
             "support": 0.15, "operations": 0.25,

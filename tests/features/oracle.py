@@ -317,9 +317,7 @@ class Oracle:
         zone = self.profile("time_zone")
         at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.time)
         local = at.astimezone(ZoneInfo(zone)) if zone else at
-        microseconds = (
-            (local.hour * 60 + local.minute) * 60 + local.second
-        ) * 1_000_000 + local.microsecond
+        microseconds = ((local.hour * 60 + local.minute) * 60 + local.second) * 1_000_000 + local.microsecond
         hour = microseconds / HOUR
         angle = hour * (2 * math.pi / 24)
         return {
@@ -365,8 +363,10 @@ class Oracle:
             out[f"own_{column}_inbound_count_24h"] = self.count(came, 24)
             out[f"own_{column}_inbound_count_168h"] = self.count(came, 168)
             out[f"own_{column}_inbound_hours_since"] = self.since(came)
-            prior = spec.rates["overall"] if name is None else spec.rates.get(
-                f"{column}:{name}", spec.rates["overall"]
+            prior = (
+                spec.rates["overall"]
+                if name is None
+                else spec.rates.get(f"{column}:{name}", spec.rates["overall"])
             )
             out[f"own_{column}_answered_count"], out[f"own_{column}_positive_rate"] = self.rate(
                 contact, "helped_linked", prior[0]
