@@ -53,9 +53,7 @@ def states(
     out = np.empty((len(customer), len(names)), np.float32)
     auxiliary = np.empty((len(customer), len(AUXILIARY)), np.int64)
     seen_from = moment if as_of is None else as_of
-    state_features(
-        encoded.history, specification.layout, customer, moment, seen_from, limit, out, auxiliary
-    )
+    state_features(encoded.history, specification.layout, customer, moment, seen_from, limit, out, auxiliary)
     offsets = local_offsets(encoded.zones, auxiliary[:, 0], moment)
     at = _place(specification, TIME_NAMES[0])
     out[:, at : at + len(TIME_NAMES)] = local_time_columns(offsets, moment)

@@ -8,37 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from data_contracts.configuration import is_time_zone
-from data_contracts.items import Item, parse_item
-from features.columns import Float64, Int16, Int64, TouchpointColumns, identifier_hash
+from data_contracts.items import Item
+from features.columns import Float64, Int16, Int64, TouchpointColumns
 from features.links import link_answers
+from features.meaning import DIRECTIONS, INTERNAL, Rule, encode_rows
 from features.specification import FeatureSpecification
-
-INBOUND, OUTBOUND, INTERNAL = 0, 1, 2
-_DIRECTIONS = {"inbound": INBOUND, "outbound": OUTBOUND, "internal": INTERNAL}
-
-FLAGS = (
-    "contact",
-    "positive",
-    "negative",
-    "weak_response",
-    "delivery_fault",
-    "case_opened",
-    "case_replied",
-    "case_resolved",
-    "case_escalated",
-    "handed_off",
-    "nps",
-    "csat",
-    "gate",
-    "quote_revised",
-    "contact_unanswered",
-    "purchase",
-    "onboarding_step",
-    "progress",
-    "harm",
-)
-FLAG = {name: 1 << place for place, name in enumerate(FLAGS)}
-_ROLE_FLAGS = tuple(name for name in FLAGS if name not in ("positive", "negative", "progress", "harm"))
 
 TIME_ZONE = 0
 """Key of the customer's time zone in the profile rows; declared attributes follow from 1."""
@@ -88,23 +62,34 @@ class EncodedHistory(NamedTuple):
 def encode(columns: TouchpointColumns, specification: FeatureSpecification) -> EncodedHistory:
     """Give the columns the meaning that the specification defines.
 
-    Only the words in `columns.strings` are looked up, one by one; the rows follow by indexing.
+    Only the words in `columns.strings` are looked up, one by one; one compiled pass does the rows.
     """
-    words = columns.strings
     codes = specification.codes
-
-    def coded(name: str, indices: npt.NDArray[np.int32]) -> Int16:
-        known = codes[name]
-        table = np.fromiter((known.get(word, len(known)) for word in words), np.int16, len(words))
-        # Place -1 (no word) reads the last entry: -1, no category.
-        return np.append(table, np.int16(-1))[indices]
-
-    directions = np.fromiter((_DIRECTIONS.get(word, INTERNAL) for word in words), np.int8, len(words))
-    direction = np.append(directions, np.int8(INTERNAL))[columns.direction]
-    flags = _flags(columns, specification)
-    contact = (flags & FLAG["contact"] != 0) & (direction == OUTBOUND)
-    flags = np.where(contact, flags, flags & ~FLAG["contact"])
-    customer_started = direction == INBOUND
+    tables = [codes[name] for name in ("department", "channel", "topic", "source", "event_type")]
+    known_rules = specification.rules
+    word_codes: list[list[int]] = []
+    rule_start = [0]
+    rules: list[Rule] = []
+    for word in columns.strings:
+        word_codes.append([table.get(word, len(table)) for table in tables])
+        word_codes[-1].append(DIRECTIONS.get(word, INTERNAL))
+        rules += known_rules.get(word, ())
+        rule_start.append(len(rules))
+    # Place -1 (no word) reads the last entry: no category, no rules.
+    word_codes.append([-1, -1, -1, -1, len(tables[4]), INTERNAL])
+    rule_start.append(len(rules))
+    department, channel, topic, source, event_type, direction, goal, flags = encode_rows(
+        columns.department,
+        columns.channel,
+        columns.topic,
+        columns.source,
+        columns.event_type,
+        columns.direction,
+        columns.value,
+        np.asarray(word_codes, dtype=np.int16),
+        np.asarray(rule_start, dtype=np.int64),
+        np.asarray(rules, dtype=np.float64).reshape(-1, 4),
+    )
     positive_known, negative_known = link_answers(
         columns.start,
         columns.event_time,
@@ -118,13 +103,13 @@ def encode(columns: TouchpointColumns, specification: FeatureSpecification) -> E
         start=columns.start,
         event_time=columns.event_time,
         ingested_time=columns.ingested_time,
-        department=coded("department", columns.department),
-        channel=coded("channel", columns.channel),
+        department=department,
+        channel=channel,
         direction=direction,
-        event_type=coded("event_type", columns.event_type),
-        topic=coded("topic", columns.topic),
-        source=coded("source", columns.source),
-        goal=np.where(customer_started, _goals(columns, specification), np.int16(-1)),
+        event_type=event_type,
+        topic=topic,
+        source=source,
+        goal=goal,
         flags=flags,
         message=columns.message,
         campaign=columns.campaign,
@@ -152,44 +137,6 @@ def rows_of_items(columns: TouchpointColumns, items: tuple[Item, ...]) -> npt.ND
         matching = columns.event_type == place
         result |= matching if item.comparison is None else matching & item.holds(columns.value)
     return result
-
-
-def _flags(columns: TouchpointColumns, specification: FeatureSpecification) -> Int64:
-    outcomes, vocabulary = specification.outcomes, specification.vocabulary
-    by_word = np.zeros(len(columns.strings) + 1, np.int64)
-    places = {word: place for place, word in enumerate(columns.strings)}
-    for role in _ROLE_FLAGS:
-        for name in vocabulary.role(role):
-            if name in places:
-                by_word[places[name]] |= FLAG[role]
-    compared: list[tuple[str, Item]] = []
-    for flag, texts in (
-        ("positive", outcomes.helped_linked),
-        ("negative", outcomes.interrupted_linked),
-        ("progress", outcomes.progress),
-        ("harm", outcomes.harm),
-    ):
-        for text in texts:
-            item = parse_item(text)
-            if item.event_type not in places:
-                continue
-            if item.comparison is None:
-                by_word[places[item.event_type]] |= FLAG[flag]
-            else:
-                compared.append((flag, item))
-    flags = by_word[columns.event_type]
-    for flag, item in compared:
-        matching = (columns.event_type == places[item.event_type]) & item.holds(columns.value)
-        flags = np.where(matching, flags | FLAG[flag], flags)
-    return flags
-
-
-def _goals(columns: TouchpointColumns, specification: FeatureSpecification) -> Int16:
-    goal = np.full(len(columns), -1, np.int16)
-    # The first goal that lists an event has it, so the later ones are written first.
-    for code, items in reversed(list(enumerate(specification.goals.parsed.values()))):
-        goal[rows_of_items(columns, items)] = code
-    return goal
 
 
 def _profile(
@@ -248,8 +195,3 @@ def attribute_value(column: str, raw: object, kind: str, specification: FeatureS
         number = float(raw)
         return number if np.isfinite(number) else np.nan
     return np.nan
-
-
-def identifier_or_zero(text: str | None) -> int:
-    """`identifier_hash`, or 0 for no identifier."""
-    return 0 if not text else identifier_hash(text)

@@ -10,7 +10,8 @@ import numpy as np
 from data_contracts.configuration import Configuration
 from data_contracts.vocabulary import OTHER
 from features.columns import Int32, TouchpointColumns
-from features.encoding import FLAG, OUTBOUND, EncodedHistory, encode
+from features.encoding import EncodedHistory, encode
+from features.meaning import FLAG, OUTBOUND
 from features.specification import FeatureSpecification
 
 MAX_ATTRIBUTE_CATEGORIES = 64
@@ -102,9 +103,7 @@ def population_rates(
     history = encoded.history
     window = int(specification.outcomes.window_hours * 3_600_000_000)
     contact = (history.flags & FLAG["contact"] != 0) & (history.direction == OUTBOUND)
-    rows = np.flatnonzero(
-        contact & (history.event_time + window <= until) & (history.ingested_time < until)
-    )
+    rows = np.flatnonzero(contact & (history.event_time + window <= until) & (history.ingested_time < until))
     positive = history.positive_known[rows] <= until
     negative = history.negative_known[rows] <= until
     n = len(rows)

@@ -8,7 +8,7 @@ import numpy as np
 from features.columns import Int64
 
 NEVER = np.iinfo(np.int64).max
-_CONTACT, _POSITIVE, _NEGATIVE = 1, 2, 4  # the first three of encoding.FLAGS
+_CONTACT, _POSITIVE, _NEGATIVE = 1, 2, 4  # the first three of meaning.FLAGS
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.columns import Float64, Int16, Int64
-from features.encoding import FLAG, History
+from features.encoding import History
+from features.meaning import FLAG
 from features.specification import (
     COLLISION_HOURS,
     DEPARTMENT_HALF_LIFE_HOURS,

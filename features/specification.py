@@ -16,6 +16,7 @@ import numpy as np
 from data_contracts.configuration import Goals, Outcomes, Vocabulary
 from data_contracts.vocabulary import OTHER, PURPOSES
 from features.columns import Float64
+from features.meaning import Rule, rules_of
 
 WINDOWS_HOURS = (1, 6, 24, 72, 168, 720, 2160)
 """Windows of the counts, in hours: one hour to 90 days, each one `[t - window, t)`."""
@@ -179,11 +180,7 @@ class FeatureSpecification:
             ["goal_last", "goal_before_last", "case_open_topic", "local_weekday"]
             + [f"candidate_{name}" for name in ("department", "channel", "topic", "purpose")]
             + [f"customer_{name}" for name, kind in self.customer_attributes.items() if kind == "category"]
-            + [
-                f"candidate_{name}"
-                for name, kind in self.candidate_attributes.items()
-                if kind == "category"
-            ]
+            + [f"candidate_{name}" for name, kind in self.candidate_attributes.items() if kind == "category"]
         )
 
     @cached_property
@@ -213,6 +210,11 @@ class FeatureSpecification:
             case_days=self.vocabulary.case_days,
             rates=np.asarray(columns, dtype=np.float64),
         )
+
+    @cached_property
+    def rules(self) -> dict[str, list[Rule]]:
+        """What each event type means, as `meaning.rules_of` has it."""
+        return rules_of(self.goals, self.outcomes, self.vocabulary)
 
     @cached_property
     def codes(self) -> dict[str, dict[str, int]]:

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.columns import Float64, Int64
-from features.encoding import FLAG, History
+from features.encoding import History
+from features.meaning import FLAG
 from features.specification import (
     COLLISION_HOURS,
     DEPARTMENT_HALF_LIFE_HOURS,
@@ -58,9 +59,7 @@ _compiled = numba.njit(cache=True)
 
 
 @_compiled  # type: ignore[untyped-decorator]
-def _same_case(
-    campaign: np.int64, topic: np.int16, other_campaign: np.int64, other_topic: np.int16
-) -> bool:
+def _same_case(campaign: np.int64, topic: np.int16, other_campaign: np.int64, other_topic: np.int16) -> bool:
     """Case rows belong together by campaign where both give one, else by topic, else always."""
     if campaign != 0 and other_campaign != 0:
         return bool(campaign == other_campaign)
@@ -302,9 +301,7 @@ def state_features(
                 if is_open:
                     found = -1
                     for place in range(cases):
-                        if _same_case(
-                            history.campaign[row], topic, case_campaign[place], case_topic[place]
-                        ):
+                        if _same_case(history.campaign[row], topic, case_campaign[place], case_topic[place]):
                             found = place
                     # A case is started by its newest activity: one older than the limit has gone stale.
                     if found < 0 and age <= layout.case_days * 24.0 and cases < _MAX_CASES:

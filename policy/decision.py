@@ -8,7 +8,6 @@ moment to ask again. Pure: the clock, the history and the randomness are handed 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from data_contracts.configuration import Policy
 from models.scoring import CustomerScorer
@@ -18,7 +17,7 @@ from policy.moments import Moment, best_moments
 from policy.reasons import Reason, cap_reason, reason, until_reason, value_reason
 from policy.situation import Situation, life_end
 from policy.standing import Standing, stand
-from policy.verdict import Verdict, ranked
+from policy.verdict import Draft, Verdict, ranked
 from policy.waiting import Counterfactual, plan_wait
 
 
@@ -35,42 +34,37 @@ def decide(
     `scorer` sees the same customer at `situation.now` with the same candidates in the same order.
     `counterfactuals`: also ask what an open case's resolution would change (one level deep).
     """
-    verdicts = forbidden(situation, policy)
+    drafts = forbidden(situation, policy)
     alone = stand(situation, scorer, policy, [])
     transactional, closed = always_sent(alone)
-    verdicts |= closed
+    drafts |= closed
     for place in transactional:
-        verdicts[place] = with_chances(Verdict(place, "send", (reason("transactional"),), 1.0), alone)
+        drafts[place] = Draft(place, "send", [reason("transactional")], 1.0, standing=alone)
     standing = alone if not transactional else stand(situation, scorer, policy, transactional)
 
-    undecided = [place for place in range(len(situation.candidates)) if place not in verdicts]
+    undecided = [place for place in range(len(situation.candidates)) if place not in drafts]
     held = {place: rules_now(standing, place) for place in undecided}
     eligible = [place for place in undecided if not held[place]]
     later = best_moments(standing, eligible)
     chosen = choose(standing, scorer, eligible, later, transactional)
-    probability = send_probabilities(policy, eligible, list(chosen))
     drawn = explored(policy, decision_id, eligible, list(chosen))
     for place in drawn:
         told = chosen.get(place, standing)
-        code = "worth_it" if place in chosen else "exploration"
-        verdict = Verdict(place, "send", (worth_reason(told, place, code),), probability[place])
-        verdicts[place] = with_chances(verdict, told)
-
+        why = worth_reason(told, place) if place in chosen else reason("exploration")
+        drafts[place] = Draft(place, "send", [why], standing=told)
     closed_groups = _groups(situation, drawn)
     for place in undecided:
-        if place not in verdicts and situation.candidates[place].get("group") in closed_groups:
-            verdict = Verdict(place, "suppress", (reason("group_alternative"),))
-            verdicts[place] = replace(verdict, send_probability=probability.get(place, 0.0))
+        if place not in drafts and situation.candidates[place].get("group") in closed_groups:
+            drafts[place] = Draft(place, "suppress", [reason("group_alternative")])
 
     after = standing if not drawn else stand(situation, scorer, policy, [*transactional, *drawn])
-    counterfactual = Counterfactual(after, scorer, decide if counterfactuals else None)
-    waiting = [place for place in undecided if place not in verdicts]
+    waiting = [place for place in undecided if place not in drafts]
     if drawn:
-        later = {}
-    missing = [place for place in waiting if place not in later]
-    later |= best_moments(after, missing)
+        later = {}  # it was looked for as if nothing went out
+    later |= best_moments(after, [place for place in waiting if place not in later])
+    counterfactual = Counterfactual(after, scorer, decide if counterfactuals else None)
     for place in sorted(waiting, key=lambda one: -later[one].worth if one in later else float("inf")):
-        verdict = plan_wait(
+        drafts[place] = plan_wait(
             after,
             place,
             held[place],
@@ -79,19 +73,14 @@ def decide(
             outranked=bool(drawn),
             drawn_back=place in chosen,
         )
-        verdicts[place] = replace(
-            with_chances(verdict, after), send_probability=probability.get(place, 0.0)
-        )
-    notes = general_notes(situation, scorer)
-    return ranked(
-        replace(with_chances(verdict, after), reasons=(*verdict.reasons, *notes))
-        for verdict in verdicts.values()
-    )
+    for place, probability in send_probabilities(policy, eligible, list(chosen)).items():
+        drafts[place].send_probability = probability
+    return ranked(drafts.values(), after, general_notes(situation, scorer))
 
 
-def forbidden(situation: Situation, policy: Policy) -> dict[int, Verdict]:
+def forbidden(situation: Situation, policy: Policy) -> dict[int, Draft]:
     """What rules keep back whatever the models say; transactional messages are never among them."""
-    verdicts: dict[int, Verdict] = {}
+    drafts: dict[int, Draft] = {}
     for place, candidate in enumerate(situation.candidates):
         if candidate["purpose"] == "transactional":
             continue
@@ -112,17 +101,14 @@ def forbidden(situation: Situation, policy: Policy) -> dict[int, Verdict]:
                 action, wait_until = "wait", until
         elif policy.max_sends_per_decision == 0:
             why = reason("sends_zero")
-        elif (
-            policy.horizon_hours > 0
-            and life_end(candidate, situation, policy.horizon_hours) <= situation.now
-        ):
+        elif policy.horizon_hours > 0 and life_end(candidate, situation, policy.horizon_hours) <= situation.now:
             why = reason("waited_out")
         if why is not None:
-            verdicts[place] = Verdict(place, action, (why,), 0.0, wait_until, recheck_on)
-    return verdicts
+            drafts[place] = Draft(place, action, [why], 0.0, wait_until, recheck_on)
+    return drafts
 
 
-def always_sent(alone: Standing) -> tuple[list[int], dict[int, Verdict]]:
+def always_sent(alone: Standing) -> tuple[list[int], dict[int, Draft]]:
     """The transactional messages that go, and the verdicts of those whose group's other one goes.
 
     Of alternatives in a group the one on a channel that the customer has not left, and then the
@@ -146,7 +132,7 @@ def always_sent(alone: Standing) -> tuple[list[int], dict[int, Verdict]]:
     sent = sorted(best.values())
     closed = _groups(situation, sent)
     others = {
-        place: Verdict(place, "suppress", (reason("group_alternative"),))
+        place: Draft(place, "suppress", [reason("group_alternative")])
         for place, candidate in enumerate(situation.candidates)
         if place not in sent and candidate.get("group") in closed
     }
@@ -224,28 +210,12 @@ def explored(policy: Policy, decision_id: str, eligible: Sequence[int], chosen: 
     return [eligible[int(uniform(decision_id, "candidate") * len(eligible))]]
 
 
-def with_chances(verdict: Verdict, standing: Standing) -> Verdict:
-    """The verdict with the chances of a send now, unless it has them already."""
-    if verdict.p_helps is not None:
-        return verdict
-    place, chances = verdict.place, standing.chances
-    return replace(
-        verdict,
-        p_helps=float(chances.p_helps[place, 0]),
-        p_interrupts=float(chances.p_interrupts[place, 0]),
-        lift_helps=float(chances.lift_helps[place, 0]),
-        lift_interrupts=float(chances.lift_interrupts[place, 0]),
-        net_value=float(standing.net[place]),
-        attention_price=float(chances.price[place, 0]),
-    )
-
-
-def worth_reason(standing: Standing, place: int, code: str) -> Reason:
-    """Why a message goes: what it is expected to change, or that a draw let it out."""
-    if code == "exploration":
-        return reason(code)
+def worth_reason(standing: Standing, place: int) -> Reason:
+    """Why a message goes: what it is expected to change."""
     chances = standing.chances
-    return value_reason(code, float(chances.lift_helps[place, 0]), float(chances.lift_interrupts[place, 0]))
+    return value_reason(
+        "worth_it", float(chances.lift_helps[place, 0]), float(chances.lift_interrupts[place, 0])
+    )
 
 
 def general_notes(situation: Situation, scorer: CustomerScorer) -> list[Reason]:

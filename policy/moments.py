@@ -30,9 +30,7 @@ def best_moments(standing: Standing, places: Sequence[int]) -> dict[int, Moment]
         return {}
     count = int(np.clip(MAX_SCORED // len(places), 2, len(GRID_HOURS)))
     allowed = {place: later_moments(standing, place, count) for place in places}
-    union: Int64 = np.unique(
-        np.asarray([time for times in allowed.values() for time in times], dtype=np.int64)
-    )
+    union: Int64 = np.unique(np.asarray([time for times in allowed.values() for time in times], dtype=np.int64))
     if not len(union):
         return {}
     worth = standing.worth_at(union, np.asarray(places, dtype=np.int64))

@@ -41,9 +41,7 @@ class Standing:
         It lies after now and before the end of the message's life.
         """
         candidate = self.situation.candidates[place]
-        found = earliest_allowed(
-            moment, candidate, self.ledger, self.situation.zones, self.policy.quiet_hours
-        )
+        found = earliest_allowed(moment, candidate, self.ledger, self.situation.zones, self.policy.quiet_hours)
         end = life_end(candidate, self.situation, self.policy.horizon_hours)
         return found if found is not None and self.situation.now < found < end else None
 
@@ -75,9 +73,7 @@ def net_value(chances: Chances, values: Float64, policy: Policy) -> Float64:
     the chances' shape.
     """
     own = policy.balance * values[:, None] * chances.p_helps
-    return (
-        policy.helps_weight * chances.lift_helps - policy.interrupts_weight * chances.lift_interrupts + own
-    )
+    return policy.helps_weight * chances.lift_helps - policy.interrupts_weight * chances.lift_interrupts + own
 
 
 def _values(situation: Situation) -> Float64:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from policy.reasons import Reason
+from policy.standing import Standing
 
 _FIRST = {"send": 0, "wait": 1, "suppress": 2}
 
@@ -18,9 +19,10 @@ class Verdict:
     """
 
     place: int
+    rank: int
     action: str
     reasons: tuple[Reason, ...]
-    send_probability: float = 0.0
+    send_probability: float
     wait_until: int | None = None
     recheck_on: tuple[str, ...] = ()
     p_helps: float | None = None
@@ -29,17 +31,66 @@ class Verdict:
     lift_interrupts: float | None = None
     net_value: float | None = None
     attention_price: float | None = None
-    rank: int = 0
 
 
-def ranked(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Sends by net value, then waits by their moment, then the suppressed; ranks count from 1."""
+@dataclass(slots=True)
+class Draft:
+    """A verdict on its way: what was decided, and the standing whose scores it was decided by."""
 
-    def order(verdict: Verdict) -> tuple[int, float, int]:
-        if verdict.action == "send":
-            second = -verdict.net_value if verdict.net_value is not None else float("inf")
-        else:
-            second = float(verdict.wait_until or 0)
-        return _FIRST[verdict.action], second, verdict.place
+    place: int
+    action: str
+    reasons: list[Reason]
+    send_probability: float = 0.0
+    wait_until: int | None = None
+    recheck_on: tuple[str, ...] = ()
+    standing: Standing | None = None
 
-    return [replace(verdict, rank=rank) for rank, verdict in enumerate(sorted(verdicts, key=order), 1)]
+
+def ranked(
+    drafts: Iterable[Draft], standing: Standing | None = None, notes: Sequence[Reason] = ()
+) -> list[Verdict]:
+    """Sends by net value, then waits by their moment, then the suppressed; ranks count from 1.
+
+    `standing` gives the scores of the drafts that have none of their own; `notes` are added to
+    the reasons of each.
+    """
+    scored: list[tuple[Draft, tuple[float | None, ...]]] = []
+    for draft in drafts:
+        by = draft.standing or standing
+        if by is None:
+            scored.append((draft, (None,) * 6))
+            continue
+        place, chances = draft.place, by.chances
+        scored.append(
+            (
+                draft,
+                (
+                    float(chances.p_helps[place, 0]),
+                    float(chances.p_interrupts[place, 0]),
+                    float(chances.lift_helps[place, 0]),
+                    float(chances.lift_interrupts[place, 0]),
+                    float(by.net[place]),
+                    float(chances.price[place, 0]),
+                ),
+            )
+        )
+
+    def order(pair: tuple[Draft, tuple[float | None, ...]]) -> tuple[int, float, int]:
+        draft, scores = pair
+        if draft.action == "send":
+            return 0, 0.0 if scores[4] is None else -scores[4], draft.place
+        return _FIRST[draft.action], float(draft.wait_until or 0), draft.place
+
+    return [
+        Verdict(
+            draft.place,
+            rank,
+            draft.action,
+            (*draft.reasons, *notes),
+            draft.send_probability,
+            draft.wait_until,
+            draft.recheck_on,
+            *scores,
+        )
+        for rank, (draft, scores) in enumerate(sorted(scored, key=order), 1)
+    ]

@@ -13,7 +13,7 @@ from policy.moments import Moment, later_moments
 from policy.reasons import Reason, open_case_reason, reason, value_reason
 from policy.situation import Situation, life_end
 from policy.standing import Standing
-from policy.verdict import Verdict
+from policy.verdict import Draft, Verdict
 
 
 class Decide(Protocol):
@@ -69,7 +69,7 @@ def plan_wait(
     *,
     outranked: bool,
     drawn_back: bool,
-) -> Verdict:
+) -> Draft:
     """Say until when a message waits, or that its life holds no good moment.
 
     Parameters
@@ -95,9 +95,7 @@ def plan_wait(
             case_helps = once.net_value - (once.attention_price or 0.0) > worth
             case_lets_out = once.action == "send"
         if case_helps and case is not None:
-            reasons.append(
-                open_case_reason(case.topic, case.opened_at, standing.situation.now, case_lets_out)
-            )
+            reasons.append(open_case_reason(case.topic, case.opened_at, standing.situation.now, case_lets_out))
             recheck_on = standing.situation.case_resolved_types
         chances = standing.chances
         reasons.append(
@@ -118,21 +116,21 @@ def plan_wait(
         moment = soon[0] if case_lets_out and soon else moments[-1]
         return _settled(standing, place, moment, reasons, recheck_on)
     if later is None:
-        return Verdict(place, "suppress", (*reasons, reason("no_moment")))
+        return Draft(place, "suppress", [*reasons, reason("no_moment")])
     told = "No allowed moment left in the message's life is expected to help more than it interrupts."
-    return Verdict(place, "suppress", (*reasons, reason("no_moment", told)))
+    return Draft(place, "suppress", [*reasons, reason("no_moment", told)])
 
 
 def _settled(
     standing: Standing, place: int, moment: int, reasons: list[Reason], recheck_on: tuple[str, ...]
-) -> Verdict:
+) -> Draft:
     # Messages that were planned before this one may have used up a cap at that moment.
     allowed = standing.allowed(place, moment)
     if allowed is None:
-        return Verdict(place, "suppress", (*reasons, reason("no_moment")))
+        return Draft(place, "suppress", [*reasons, reason("no_moment")])
     candidate = standing.situation.candidates[place]
     standing.ledger.add(allowed, candidate["department"], candidate["channel"])
-    return Verdict(place, "wait", tuple(reasons), wait_until=allowed, recheck_on=recheck_on)
+    return Draft(place, "wait", reasons, wait_until=allowed, recheck_on=recheck_on)
 
 
 def _outlives_horizon(standing: Standing, place: int) -> bool:
