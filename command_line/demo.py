@@ -74,12 +74,24 @@ class _Demo:
 
         self._title("3 · Real people: HeartSteps, 37 persons, each message randomised")
         real = heartsteps_folder()
-        tables = ["--touchpoints", str(real / "touchpoints.parquet"), "--decisions", str(real / "decisions.parquet")]
+        tables = [
+            "--touchpoints",
+            str(real / "touchpoints.parquet"),
+            "--decisions",
+            str(real / "decisions.parquet"),
+        ]
         home = {"TACT_HOME": str(self.folder / "heartsteps")}
-        self._tact("train", *tables, "--config", str(real / "tact.toml"), "--experiment", "heartsteps", more=home)
+        self._tact(
+            "train", *tables, "--config", str(real / "tact.toml"), "--experiment", "heartsteps", more=home
+        )
 
         self._title("4 · Training on the company: goal, help and interruption, against sending nothing")
-        tables = ["--touchpoints", str(data / "touchpoints.parquet"), "--decisions", str(data / "decisions.parquet")]
+        tables = [
+            "--touchpoints",
+            str(data / "touchpoints.parquet"),
+            "--decisions",
+            str(data / "decisions.parquet"),
+        ]
         self._tact("train", *tables, "--config", str(self.configuration), "--experiment", "demo")
 
         self._title("5 · The service")
@@ -101,24 +113,27 @@ class _Demo:
         from simulation.story import story
 
         now = datetime.now(UTC)
-        touchpoints, candidates = story(now)
+        told = story(now)
         history = self.folder / "story.jsonl"
-        history.write_text("\n".join(json.dumps(row) for row in touchpoints) + "\n", encoding="utf-8")
+        history.write_text("\n".join(json.dumps(row) for row in told.touchpoints) + "\n", encoding="utf-8")
         asked = self.folder / "candidates.json"
-        asked.write_text(json.dumps(candidates, indent=1), encoding="utf-8")
+        asked.write_text(json.dumps(told.candidates, indent=1), encoding="utf-8")
         self._tact("ingest", str(history), "--url", url)
-        customer = str(touchpoints[0]["customer_id"])
-        self._tact("decide", "--customer", customer, "--candidates", str(asked), "--url", url)
+        self._tact("decide", "--customer", told.customer_id, "--candidates", str(asked), "--url", url)
 
     def _where_to_look(self, url: str, data: Path) -> None:
         spent = time.monotonic() - self.started
         home = self.environment["TACT_HOME"]
         self._title(f"Done in {spent:.0f} s. Where to look")
-        self.console.print(f"  the service     {url} (interactive docs), {url}/metrics  [while it runs: --keep]")
+        self.console.print(
+            f"  the service     {url} (interactive docs), {url}/metrics  [while it runs: --keep]"
+        )
         self.console.print(f"  the experiments TACT_HOME={home} tact ui")
         docs = data / "touchpoints.validated" / "data_docs" / "index.html"
         self.console.print(f"  the data docs   {docs}", soft_wrap=True)
-        self.console.print(f"  the answer      {self.folder / 'candidates.json'} asked again: tact decide --help")
+        self.console.print(
+            f"  the answer      {self.folder / 'candidates.json'} asked again: tact decide --help"
+        )
 
     def _stay(self, service: subprocess.Popen[bytes]) -> None:
         port = free_port()
@@ -137,13 +152,17 @@ class _Demo:
         shown = " ".join(_short(argument) for argument in arguments)
         self.console.print(f"[bold]$ tact {shown}[/bold]", highlight=False, soft_wrap=True)
         finished = subprocess.run(
-            [sys.executable, "-m", "command_line.main", *arguments], env=self.environment | (more or {}), check=False
+            [sys.executable, "-m", "command_line.main", *arguments],
+            env=self.environment | (more or {}),
+            check=False,
         )
         if finished.returncode != 0:
             raise GateFailed(f"the demo stopped: `tact {arguments[0]}` exited with {finished.returncode}")
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        self.console.print(f"[bold]$ tact {' '.join(_short(one) for one in arguments)} &[/bold]", highlight=False)
+        self.console.print(
+            f"[bold]$ tact {' '.join(_short(one) for one in arguments)} &[/bold]", highlight=False
+        )
         log = (self.folder / f"{arguments[0]}.log").open("wb")
         return subprocess.Popen(
             [sys.executable, "-m", "command_line.main", *arguments],

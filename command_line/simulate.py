@@ -91,9 +91,13 @@ def command(
         ("helped", summary.helped_share_sent, summary.helped_share_held),
         ("interrupted", summary.interrupted_share_sent, summary.interrupted_share_held),
     ):
-        click.echo(f"    {name:<40} {sent:>7.1%} {held:>7.1%}")
+        click.echo(f"    {name:<40} {_percent(sent)} {_percent(held)}")
     click.echo(f"  true chances {summary.true_rows:>10,}   rows, by {truth_replicates} branches an arm")
     click.echo(f"Written to {summary.directory}: touchpoints.parquet, decisions.parquet, truth.parquet")
+
+
+def _percent(share: float | None) -> str:
+    return f"{'-':>7}" if share is None else f"{share:>7.1%}"
 
 
 def _start(text: str) -> int:

@@ -13,7 +13,6 @@ import click
 
 from data_contracts.configuration import Configuration, load_configuration
 from data_contracts.errors import InvalidRequest
-from data_contracts.sources import OUTPUT_ENDING
 from data_contracts.times import format_time, parse_time
 
 if TYPE_CHECKING:
@@ -27,8 +26,12 @@ _UNKNOWN_SHOWN = 8
 _HELP = """Check touchpoints or decisions against the data contract.
 
 PATH is a Parquet, CSV or JSON Lines file (each also with .gz), or a folder of them. Beside it, in
-PATH.validated/, are written: clean.parquet (the good rows, in their total order), rejected.jsonl
-(the others, each with its place and its reasons), summary.json, and data_docs/index.html.
+NAME.validated/ (crm.validated/ for crm.csv), are written: clean.parquet (the good rows, in their
+total order), rejected.jsonl (the others, each with its place and its reasons), summary.json, and
+data_docs/index.html.
+
+A row takes about 115 bytes of the memory limit, and the process about four times that at its peak:
+2 GB of CSV with 13 million touchpoints take 1.5 GiB of the limit and peak at 5.3 GiB.
 
 Exit status: 0 all is well, 1 a row breaks the contract, 2 the input can't be read.
 
@@ -50,7 +53,7 @@ Examples:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write. Default: PATH.validated",
+    help="Where to write. Default: NAME.validated",
 )
 @click.option(
     "--config",
@@ -81,13 +84,14 @@ def command(
     # pandas and pyarrow are imported late, so that `tact --help` stays quick.
     from data_contracts.quarantine import write_rejected
     from data_contracts.readers import guess_kind
+    from data_contracts.sources import output_folder
     from data_contracts.tables import read_table
 
     begun = time.perf_counter()
     configuration = load_configuration(config)
     clock = _clock(now)
     chosen = cast("Kind", kind or guess_kind(path))
-    folder = out or path.absolute().with_name(path.absolute().name + OUTPUT_ENDING)
+    folder = out or output_folder(path)
     limit = None if memory_limit is None else int(memory_limit * 2**30)
     with _progress(quiet=as_json) as (say, on_batch):
         say("reading")

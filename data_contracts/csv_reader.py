@@ -15,7 +15,7 @@ import pyarrow.csv as arrow_csv
 from data_contracts.columns import Column
 from data_contracts.errors import UnreadableInput
 from data_contracts.findings import Positions, Problems
-from data_contracts.raw_batches import BLOCK_BYTES, RawBatch, Reading, check_columns
+from data_contracts.raw_batches import BLOCK_BYTES, RAW_TEXT_KEPT, RawBatch, Reading, check_columns
 from data_contracts.sources import Source
 
 _MAX_HEADER_BYTES = 1 << 20
@@ -105,7 +105,7 @@ class _BrokenRows:
         lines = row.text.count("\n") + 1
         if lines > 1:
             reason += f"; it runs over {lines} lines, so a quote may never be closed in it"
-        self._waiting.append(_BrokenRow(row.number, reason, row.text))
+        self._waiting.append(_BrokenRow(row.number, reason, row.text[:RAW_TEXT_KEPT]))
         return "skip"
 
     def numbers_around(self, rows: int) -> Positions:

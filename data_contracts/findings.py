@@ -105,14 +105,19 @@ class Problems:
                 first[positions] = CODES.index(code)
         return first
 
-    def reasons(self) -> dict[int, list[tuple[str, str]]]:
-        """The (code, text) pairs of each rejected row, by its position."""
-        found: dict[int, list[tuple[str, str]]] = {}
-        for code, _, positions, texts in self.entries:
-            if CHECKS[code].rejects:
-                for position, text in zip(positions.tolist(), texts, strict=True):
-                    found.setdefault(position, []).append((code, text))
-        return found
+    def reasons(self) -> tuple[Positions, npt.NDArray[np.int8], list[str]]:
+        """What rows were rejected for: position, place in CODES and text, by position, as three columns."""
+        chosen = [entry for entry in self.entries if CHECKS[entry[0]].rejects]
+        if not chosen:
+            return np.empty(0, np.int64), np.empty(0, np.int8), []
+        positions = np.concatenate([found for _, _, found, _ in chosen])
+        codes = np.repeat(
+            np.array([CODES.index(code) for code, _, _, _ in chosen], dtype=np.int8),
+            [found.size for _, _, found, _ in chosen],
+        )
+        texts = [text for _, _, _, told in chosen for text in told]
+        order = np.argsort(positions, kind="stable")
+        return positions[order], codes[order], [texts[place] for place in order.tolist()]
 
 
 @dataclass(slots=True)

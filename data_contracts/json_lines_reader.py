@@ -12,7 +12,7 @@ import pyarrow as pa
 from data_contracts.columns import Column
 from data_contracts.errors import UnreadableInput
 from data_contracts.findings import Problems, shown
-from data_contracts.raw_batches import BLOCK_BYTES, RawBatch, Reading, check_columns
+from data_contracts.raw_batches import BLOCK_BYTES, RAW_TEXT_KEPT, RawBatch, Reading, check_columns
 from data_contracts.sources import Source
 
 _MARK = b"\xef\xbb\xbf"
@@ -27,30 +27,45 @@ _EXPECTED = {
 def read_json_lines(
     source: Source, file: IO[bytes], table: Sequence[Column], reading: Reading
 ) -> Iterator[RawBatch]:
-    """Batches of BLOCK_BYTES of text. A column counts as missing where the first batch has none of it."""
-    columns_met: set[str] = set()
-    number, first = 1, True
+    """Batches of BLOCK_BYTES of text; which columns there are is seen in the first of them."""
+    decoder = _decoder(table)
+    number = 1
+    keys: set[str] = set()
+    filled: set[str] = set()
     for lines in _blocks(source, file):
-        batch, names = _raw_batch(source, lines, number, table, reading)
+        if not keys and (keys := _keys(lines)):
+            check_columns(source, sorted(keys), table, reading)
+        batch = _raw_batch(source, lines, number, table, decoder, reading)
         number += len(lines)
-        columns_met |= names
-        if first and names:
-            check_columns(source, sorted(names), table, Reading())
-            first = False
+        filled |= {name for name, array in batch.columns.items() if array.null_count < batch.rows}
+        # A key that is nowhere is an absent column, not one that every row leaves empty.
+        batch.columns = {name: array for name, array in batch.columns.items() if name in keys | filled}
         if batch.rows:
             yield batch
-    known = {column.name for column in table}
-    reading.unknown_columns |= columns_met - known
-    reading.missing_columns |= known - columns_met
+    reading.missing_columns -= filled
 
 
 def json_keys(source: Source, file: IO[bytes]) -> list[str]:
     """The keys of the objects in the first block."""
-    reading = Reading()
-    for lines in _blocks(source, file):
-        _, names = _raw_batch(source, lines, 1, (), reading)
-        return sorted(names)
-    return []
+    return sorted(_keys(next(_blocks(source, file), [])))
+
+
+def _keys(lines: list[bytes]) -> set[str]:
+    keys: set[str] = set()
+    for line in lines:
+        try:
+            row = msgspec.json.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        if isinstance(row, dict):
+            keys |= row.keys()
+    return keys
+
+
+def _decoder(table: Sequence[Column]) -> msgspec.json.Decoder[Any]:
+    """Reads the table's columns of an object, and skips the others; twice as quick as a dict."""
+    fields: list[tuple[str, Any, Any]] = [(column.name, Any, None) for column in table]
+    return msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))
 
 
 def _blocks(source: Source, file: IO[bytes]) -> Iterator[list[bytes]]:
@@ -71,10 +86,15 @@ def _blocks(source: Source, file: IO[bytes]) -> Iterator[list[bytes]]:
 
 
 def _raw_batch(
-    source: Source, lines: list[bytes], start: int, table: Sequence[Column], reading: Reading
-) -> tuple[RawBatch, set[str]]:
-    decode = msgspec.json.Decoder().decode
-    rows: list[dict[str, Any]] = []
+    source: Source,
+    lines: list[bytes],
+    start: int,
+    table: Sequence[Column],
+    decoder: msgspec.json.Decoder[Any],
+    reading: Reading,
+) -> RawBatch:
+    decode, gap = decoder.decode, decoder.decode(b"{}")
+    rows: list[Any] = []
     numbers: list[int] = []
     malformed: dict[int, str] = {}
     text: dict[int, str] = {}
@@ -84,29 +104,26 @@ def _raw_batch(
             continue
         try:
             row = decode(line)
-            reason = "" if isinstance(row, dict) else "the line is not a JSON object"
-        except UnicodeDecodeError:
-            reason = "the line holds bytes that are not UTF-8"
-        except msgspec.MsgspecError as error:
-            reason = f"the line is not a JSON object ({error})"
-        if reason:
-            malformed[len(rows)] = reason
-            text[len(rows)] = line.decode("utf-8", errors="backslashreplace")
-            row = {}
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            undecodable = isinstance(error, UnicodeDecodeError)
+            what = "bytes that are not UTF-8" if undecodable else f"no JSON object ({error})"
+            malformed[len(rows)] = f"the line holds {what}"
+            text[len(rows)] = line[:RAW_TEXT_KEPT].decode("utf-8", errors="backslashreplace")
+            row = gap
         rows.append(row)
         numbers.append(number)
     problems = Problems(len(rows))
     problems.add("row_malformed", "row", np.array(list(malformed), dtype=np.int64), malformed.values())
     columns = {
-        column.name: _column(column, [row.get(column.name) for row in rows], problems) for column in table
+        column.name: _column(column, [getattr(row, column.name) for row in rows], problems) for column in table
     }
-    names = set().union(*rows)
-    return RawBatch(source, len(rows), columns, np.array(numbers, dtype=np.int64), problems, text), names
+    return RawBatch(source, len(rows), columns, np.array(numbers, dtype=np.int64), problems, text)
 
 
 def _column(column: Column, values: list[Any], problems: Problems) -> pa.Array:
     """Values as an Arrow array; one of a type that the column can't hold is a gap and a problem."""
-    if column.type != "json":
+    # Arrow would take true for 1.0.
+    if column.type != "json" and not (column.type == "float" and bool in set(map(type, values))):
         try:
             return pa.array(values, pa.float64() if column.type == "float" else pa.string())
         except (pa.ArrowException, TypeError, OverflowError):

@@ -109,6 +109,8 @@ def contradicted(columns: Columns) -> tuple[Positions, Positions]:
     """
     group = _grouped([columns["decision_id"]])
     meaning = _grouped([columns["customer_id"], columns["decided_at"]])
+    if not group.size:
+        return group, group
     order = np.lexsort([meaning, group])
     starts = np.flatnonzero(np.append(True, group[order][1:] != group[order][:-1]))
     sizes = np.diff(np.append(starts, order.size))

@@ -6,7 +6,6 @@ misspelt `expires_at` that is silently ignored would let a stale message out.
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -18,16 +17,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     model_validator,
 )
 
 from data_contracts.columns import MAX_JSON, MAX_STRING
-from data_contracts.times import to_microseconds
+from data_contracts.times import from_microseconds, parse_time, to_microseconds
 
 MAX_CANDIDATES = 500
 MAX_BATCH = 1_000
 MAX_TOUCHPOINTS = 5_000
 MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_NUMBER = 1e15
+"""Largest size of a number: beyond it neighbouring whole numbers are the same float."""
 
 
 def _plain_text(value: str) -> str:
@@ -41,16 +43,14 @@ def _plain_text(value: str) -> str:
     return value
 
 
-def _time_text(value: Any) -> Any:
-    # Numbers are refused: seconds and milliseconds can't be told apart.
-    if isinstance(value, (str, datetime)):
+def _time(value: Any) -> Any:
+    # Numbers are refused, as text too: seconds and milliseconds can't be told apart.
+    if isinstance(value, datetime):
+        to_microseconds(value)
         return value
+    if isinstance(value, str):
+        return from_microseconds(parse_time(value))
     raise ValueError("must be an ISO 8601 time with a zone, as in 2026-03-01T09:00:00Z")
-
-
-def _in_range(value: datetime) -> datetime:
-    to_microseconds(value)
-    return value
 
 
 def _small_json(value: dict[str, Any]) -> dict[str, Any]:
@@ -77,15 +77,10 @@ def _check_texts(value: Any) -> None:
             _check_texts(inner)
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value) or abs(value) > 1e15:
-        raise ValueError("must be a finite number of at most 1e15")
-    return value
-
-
 Text = Annotated[str, Field(min_length=1, max_length=MAX_STRING), AfterValidator(_plain_text)]
-Time = Annotated[AwareDatetime, BeforeValidator(_time_text), AfterValidator(_in_range)]
-Number = Annotated[float, AfterValidator(_finite)]
+Time = Annotated[AwareDatetime, BeforeValidator(_time)]
+Number = Annotated[float, Strict(), Field(ge=-MAX_NUMBER, le=MAX_NUMBER, allow_inf_nan=False)]
+Flag = Annotated[bool, Strict()]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_small_json)]
 Purpose = Literal["transactional", "service", "lifecycle", "promotional", "survey"]
 Action = Literal["send", "wait", "suppress"]
@@ -108,7 +103,7 @@ class Candidate(_Message):
     expires_at: Time | None = None
     campaign_id: Text | None = None
     group: Text | None = None
-    attributes: JsonObject = Field(default_factory=dict)
+    attributes: JsonObject | None = Field(default_factory=dict)
 
 
 class DecideRequest(_Message):
@@ -119,7 +114,7 @@ class DecideRequest(_Message):
     decision_id: Text | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
     now: Time | None = None
-    explain: bool = False
+    explain: Flag = False
 
     @model_validator(mode="after")
     def _distinct_messages(self) -> DecideRequest:
@@ -232,7 +227,7 @@ class Touchpoint(_Message):
     campaign_id: Text | None = None
     decision_id: Text | None = None
     value: Number | None = None
-    sentiment: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
+    sentiment: Annotated[float, Strict(), Field(ge=-1, le=1, allow_inf_nan=False)] | None = None
     properties: JsonObject | None = None
 
 

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.columns import Column
-from data_contracts.findings import CHECKS, Positions
+from data_contracts.findings import CHECKS, CODES, Positions, Problems
 
 FORMAT_VERSION = "1"
 """Version of the columns of rejected rows, in their schema metadata."""
 
+_ERRORS = [place for place, code in enumerate(CODES) if CHECKS[code].severity == "error"]
 _WRITTEN_AT_ONCE = 50_000
 _SECONDS_WITH_DATE = 2**33
 """Times further than this from 1970 (the year 2242) are shown as numbers, not as dates."""
@@ -47,28 +49,33 @@ class Quarantine:
 
     def add(
         self,
-        reasons: Mapping[int, list[tuple[str, str]]],
+        problems: Problems,
         files: Sequence[str],
         numbers: Positions,
         values: Mapping[str, pa.Array],
         text: Mapping[int, str],
     ) -> None:
-        """Add the rows at the positions in `reasons`; the other arguments are theirs, by position."""
-        positions = sorted(reasons)
-        if not positions:
+        """Add the rows that `problems` reject.
+
+        `files`, `numbers` and `values` are about these rows, in the order of their positions; `text`
+        is by position.
+        """
+        positions, codes, reasons = problems.reasons()
+        rows, starts = np.unique(positions, return_index=True)
+        if not rows.size:
             return
-        told = [reasons[position] for position in positions]
-        codes = [[code for code, _ in pairs] for pairs in told]
-        errors = [any(CHECKS[code].severity == "error" for code in row) for row in codes]
-        gap = pa.nulls(len(positions), pa.large_string())
+        offsets = pa.array(np.append(starts, positions.size), pa.int32())
+        names = pa.array(CODES).take(pa.array(codes))
+        errors = np.maximum.reduceat(np.isin(codes, _ERRORS), starts)
+        gap = pa.nulls(rows.size, pa.large_string())
         arrays = [
             pa.array(files, pa.string()),
             pa.array(numbers),
-            pa.array(["error" if error else "warning" for error in errors]),
-            pa.array(codes, pa.list_(pa.string())),
-            pa.array([[reason for _, reason in pairs] for pairs in told], pa.list_(pa.string())),
+            pa.array(np.where(errors, "error", "warning")),
+            pa.ListArray.from_arrays(offsets, names),
+            pa.ListArray.from_arrays(offsets, pa.array(reasons, pa.string())),
             *(_as_text(values[c.name]) if c.name in values else gap for c in self.columns),
-            pa.array([text.get(position) for position in positions], pa.large_string()),
+            pa.array([text.get(row) for row in rows.tolist()], pa.large_string()) if text else gap,
         ]
         part = pa.Table.from_arrays(arrays, schema=self.schema)
         self.bytes += part.nbytes

@@ -14,8 +14,11 @@ from data_contracts.findings import Positions, Problems
 from data_contracts.sources import Source
 
 BATCH_ROWS = 131_072
-BLOCK_BYTES = 8 << 20
-"""Text is read in blocks of this size; a single row may not be longer."""
+BLOCK_BYTES = 4 << 20
+"""Text is read in blocks of this size (Arrow reads up to 36 ahead); a row may not be longer."""
+
+RAW_TEXT_KEPT = 2_000
+"""How many characters of a row without a form are kept, to show what it was."""
 
 
 @dataclass(slots=True)

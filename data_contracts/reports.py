@@ -35,8 +35,9 @@ class ReadReport:
 
     @property
     def rejected_share(self) -> float:
-        """Share of the rows read that an error-level check rejected."""
-        return self.rows_rejected / self.rows_read if self.rows_read else 0.0
+        """Share of the rows that an error-level check rejected; repeated rows are not counted."""
+        rows = self.rows_read - self.rows_repeated
+        return self.rows_rejected / rows if rows else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data for JSON and for a run's artifacts."""

@@ -77,6 +77,16 @@ def find_sources(path: str | Path) -> tuple[tuple[Source, ...], tuple[str, ...]]
     return tuple(sources), notes
 
 
+def output_folder(path: str | Path) -> Path:
+    """Where `tact validate` writes unless told otherwise: `crm.validated` beside `crm.csv.gz`."""
+    root = Path(path).absolute()
+    name = root.name
+    if root.is_file():
+        name = name.removesuffix(".gz")
+        name = name.removesuffix(Path(name).suffix)
+    return root.with_name(name + OUTPUT_ENDING)
+
+
 def _as_source(path: Path, name: str) -> Source | None:
     lowered = name.lower()
     gzipped = lowered.endswith(".gz")
@@ -115,11 +125,12 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
                     yield file
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise UnreadableInput(f"{source.path}: the gzip data is damaged or cut off ({error})") from None
-    except pa.ArrowException as error:
-        reason = str(error).splitlines()[0][:200]
+    except (OSError, pa.ArrowException) as error:
+        # Arrow raises OSError for damaged data too, then without the name of a fault of the system.
+        if isinstance(error, OSError) and error.strerror:
+            raise UnreadableInput(f"{source.path}: {error.strerror}") from None
+        reason = " ".join(str(error).split())[:200]
         raise UnreadableInput(f"{source.path}: not readable as {source.format} ({reason})") from None
-    except OSError as error:
-        raise UnreadableInput(f"{source.path}: {error.strerror or error}") from None
 
 
 def _check_start(source: Source, magic: bytes) -> None:

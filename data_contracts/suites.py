@@ -58,9 +58,9 @@ def touchpoints_suite(configuration: Configuration, now: int) -> Suite:
             _between("value", -MAX_NUMBER, MAX_NUMBER, "critical"),
             _between("value", 0, 10, "warning", Cell("event_type").is_in(list(nps)), "of an NPS answer"),
             _between("value", 1, 5, "warning", Cell("event_type").is_in(list(csat)), "of a CSAT answer"),
-            _one_of("event_type", sorted(known_event_types(configuration)), "info", "a type that is known"),
-            _one_of("department", vocabulary.DEPARTMENTS, "info"),
-            _one_of("channel", vocabulary.CHANNELS, "info"),
+            _of_vocabulary("event_type", sorted(known_event_types(configuration))),
+            _of_vocabulary("department", vocabulary.DEPARTMENTS),
+            _of_vocabulary("channel", vocabulary.CHANNELS),
         ],
     )
 
@@ -73,9 +73,9 @@ def decisions_suite(now: int, with_propensities: bool = True) -> Suite:
             *_received("decisions", () if with_propensities else ("send_probability",)),
             *_decisions(now),
             _at_or_after("expires_at", "decided_at", "warning"),
-            _one_of("purpose", vocabulary.PURPOSES, "info"),
-            _one_of("department", vocabulary.DEPARTMENTS, "info"),
-            _one_of("channel", vocabulary.CHANNELS, "info"),
+            _of_vocabulary("purpose", vocabulary.PURPOSES),
+            _of_vocabulary("department", vocabulary.DEPARTMENTS),
+            _of_vocabulary("channel", vocabulary.CHANNELS),
         ],
     )
 
@@ -94,7 +94,7 @@ def service_log_suite(now: int) -> Suite:
             _one_of("purpose", vocabulary.PURPOSES, "critical"),
             _known("purpose", "critical"),
             _at_or_after("expires_at", "decided_at", "critical", sent, "where it was sent"),
-            _between("send_probability", 1e-9, 1, "critical", sent & enforced, "where it was sent"),
+            _chance(above=0, rows=sent & enforced, note="where it was sent"),
             # A degraded answer has no model; many of them are an outage, not a broken log.
             _known("model_version", "warning", mostly=0.99),
         ],
@@ -118,8 +118,8 @@ def training_suite(goals: Sequence[str]) -> Suite:
             *(_one_of(name, binary, "critical") for name in ("sent", "helped", "interrupted")),
             _one_of("goal", goals, "critical"),
             _between("send_probability", 0, 1, "critical"),
-            _between("send_probability", 1e-9, 1, "critical", Cell("sent") == 1, "where it was sent"),
-            _between("send_probability", 0, 1 - 1e-9, "critical", Cell("sent") == 0, "where it was held"),
+            _chance(above=0, rows=Cell("sent") == 1, note="where it was sent"),
+            _chance(below=1, rows=Cell("sent") == 0, note="where it was held"),
             _at_or_after("window_end", "decided_at", "critical"),
             _at_or_after("observed_until", "window_end", "critical", note="so every outcome is decided"),
             # One arm alone measures no lift, and an outcome that never happens teaches nothing.
@@ -131,6 +131,10 @@ def training_suite(goals: Sequence[str]) -> Suite:
 
 
 def _suite(name: str, expectations: list[Expectation]) -> Suite:
+    for expectation in expectations:
+        # Data Docs show descriptions but no severities.
+        if expectation.severity != "critical":
+            expectation.description = f"({expectation.severity.value}) {expectation.description}"
     return gx.ExpectationSuite(name=name, expectations=expectations)
 
 
@@ -180,10 +184,23 @@ def _unique(kind: Kind, severity: Severity) -> Expectation:
     )
 
 
-def _one_of(name: str, values: Sequence[Any], severity: Severity, told: str = "") -> Expectation:
-    told = told or f"one of {', '.join(map(str, values))}"
+def _one_of(name: str, values: Sequence[Any], severity: Severity) -> Expectation:
     return gxe.ExpectColumnValuesToBeInSet(
-        column=name, value_set=list(values), severity=severity, description=f"{name} is {told}"
+        column=name,
+        value_set=list(values),
+        severity=severity,
+        description=f"{name} is one of {', '.join(map(str, values))}",
+    )
+
+
+def _of_vocabulary(name: str, values: Sequence[str]) -> Expectation:
+    # Other words are welcome: they are counted here, and fail nothing.
+    return gxe.ExpectColumnValuesToBeInSet(
+        column=name,
+        value_set=list(values),
+        mostly=0.0,
+        severity="info",
+        description=f"counts rows whose {name} neither vocabulary nor configuration names",
     )
 
 
@@ -196,7 +213,22 @@ def _between(
         max_value=most,
         row_condition=rows,
         severity=severity,
-        description=f"{name} {note + ' ' if note else ''}lies within {least:g} and {most:g}",
+        description=f"{name} {note + ' ' if note else ''}lies within {least:g} to {most:g}",
+    )
+
+
+def _chance(rows: Any, note: str, above: float | None = None, below: float | None = None) -> Expectation:
+    """What was done had a chance to be done."""
+    bound = f"above {above:g}" if above is not None else f"below {below:g}"
+    return gxe.ExpectColumnValuesToBeBetween(
+        column="send_probability",
+        min_value=above,
+        strict_min=True,
+        max_value=below,
+        strict_max=True,
+        row_condition=rows,
+        severity="critical",
+        description=f"send_probability is {bound} {note}",
     )
 
 
@@ -206,7 +238,7 @@ def _mean(name: str, least: float, most: float) -> Expectation:
         min_value=least,
         max_value=most,
         severity="warning",
-        description=f"{name} is neither never nor always so",
+        description=f"{name} is 1 in some rows and 0 in others",
     )
 
 

@@ -72,23 +72,23 @@ class TableBuilder:
             columns["mode"] = _filled(columns["mode"], _ABSENT_MODE, columns)
         self.checks.check(columns, batch.columns, problems)
         self._counts.add(problems, batch.place)
-        self._set_aside(problems, batch)
+        rejections = problems.rejections()
+        self._set_aside(problems, np.flatnonzero(rejections >= 0), batch)
         for name, array in columns.items():
             self._chunks.setdefault(name, []).append(array)
             self.held_bytes += array.nbytes
-        self._rejections.append(problems.rejections())
+        self._rejections.append(rejections)
         self._numbers.append(batch.numbers)
         self._starts.append(self.rows)
         self._files.append(batch.source.name)
         self.rows += batch.rows
 
-    def _set_aside(self, problems: Problems, batch: RawBatch) -> None:
-        reasons = problems.reasons()
-        positions = sorted(reasons)
-        values = {name: array.take(pa.array(positions, pa.int64())) for name, array in batch.columns.items()}
+    def _set_aside(self, problems: Problems, positions: Positions, batch: RawBatch) -> None:
+        some = pa.array(positions)
+        values = {name: array.take(some) for name, array in batch.columns.items()}
         held = self.quarantine.bytes
-        names = [batch.source.name] * len(positions)
-        self.quarantine.add(reasons, names, batch.numbers[positions], values, batch.text)
+        files = [batch.source.name] * positions.size
+        self.quarantine.add(problems, files, batch.numbers[positions], values, batch.text)
         self.held_bytes += self.quarantine.bytes - held
 
     def settle(self) -> None:
@@ -150,7 +150,7 @@ class TableBuilder:
         self._counts.add(problems, lambda row: self._place(row, numbers))
         values = {column: array.take(pa.array(rows)) for column, array in self.columns.items()}
         files = [self._file(row) for row in rows.tolist()]
-        self.quarantine.add(problems.reasons(), files, numbers[rows], values, {})
+        self.quarantine.add(problems, files, numbers[rows], values, {})
 
     def _file(self, row: int) -> str:
         return self._files[int(np.searchsorted(self._starts, row, side="right")) - 1]

@@ -85,8 +85,8 @@ def validated(
     if report.rejected_share > limit or not report.rows_kept:
         worst = report.findings[0]
         raise ContractViolation(
-            f"{path}: {report.rows_rejected:,} of {report.rows_read:,} rows ({report.rejected_share:.1%}) "
-            f"break the contract; training.max_rejected_share allows {limit:.1%}. Most frequent, in "
+            f"{path}: {report.rows_rejected:,} of {report.rows_read:,} rows ({report.rejected_share:.2%}) "
+            f"break the contract; training.max_rejected_share allows {limit:.2%}. Most frequent, in "
             f"{worst.rows:,} rows: {worst.example} (at {worst.place}). `tact validate {path}` lists all"
         )
     return ValidatedTable(read.frame, report)

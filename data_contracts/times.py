@@ -21,7 +21,8 @@ def to_microseconds(time: datetime) -> int:
         raise ValueError("the time has no zone; write UTC as in 2026-03-01T09:00:00Z")
     if not _LEAST <= time < _MOST:
         raise ValueError("the time is outside the years 1971 to 2200")
-    return (time - _EPOCH) // timedelta(microseconds=1)
+    since = time - _EPOCH
+    return since.days * DAY + since.seconds * SECOND + since.microseconds
 
 
 def from_microseconds(microseconds: int) -> datetime:

@@ -23,7 +23,7 @@ from data_contracts.suites import (
 
 _SITE = "tact"
 _EXAMPLES = 5
-_LOGO = re.compile(r'src="https://[^"]*\.amazonaws\.com/(logo-long\.png)[^"]*"')
+_LOGO = re.compile(r"""https://great-expectations-web-assets[^"')]*""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _result(result: Any) -> ExpectationResult:
     values = details.get("partial_unexpected_list") or []
     if not result.success and not values and details.get("observed_value") is not None:
         values = [details["observed_value"]]
-    distinct = dict.fromkeys(str(value) for value in values)
+    distinct = dict.fromkeys(text for value in values if (text := _shown(value)))
     severity = configuration.severity
     return ExpectationResult(
         description=configuration.description,
@@ -148,6 +148,15 @@ def _result(result: Any) -> ExpectationResult:
         rows=None if rows is None else int(rows),
         examples=tuple(distinct)[:_EXAMPLES],
     )
+
+
+def _shown(value: Any) -> str:
+    """An unexpected value, or the values of several columns, as text; a gap is nothing to show."""
+    if isinstance(value, dict):
+        return ", ".join(map(_shown, value.values()))
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(_shown, value))
+    return "" if pd.isna(value) else str(value)
 
 
 def _write_docs(context: Any, docs: Path) -> None:
@@ -166,7 +175,7 @@ def _write_docs(context: Any, docs: Path) -> None:
     )
     context.build_data_docs(site_names=[_SITE])
     for page in docs.rglob("*.html"):
-        # The logo is fetched with the time of the build in its address; the site has a copy of it.
+        # The logo would be fetched with the time of the build in its address; the site has a copy of it.
         up = "../" * (len(page.relative_to(docs).parts) - 1)
         text = page.read_text(encoding="utf-8")
-        page.write_text(_LOGO.sub(rf'src="{up}static/images/\1"', text), encoding="utf-8")
+        page.write_text(_LOGO.sub(f"{up}static/images/logo-long.png", text), encoding="utf-8")

@@ -18,11 +18,13 @@ from data_contracts.errors import BundleUnusable
 from features.builder import Matrix
 from features.columns import Float64
 from features.specification import FeatureSpecification
-from models.booster import TreeModel
+from models.booster import Rows, TreeModel
 from models.calibration import Calibrator
 
 FORMAT_VERSION = 1
 OUTCOMES = ("helps", "interrupts")
+GOAL_FLOOR = 1e-6
+"""Least chance of a goal, before temperature and normalisation."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class ProbabilityModel:
     booster: TreeModel | None = None
     calibrator: Calibrator = field(default_factory=Calibrator)
 
-    def predict(self, matrix: Matrix) -> Float64:
+    def predict(self, matrix: Rows) -> Float64:
         """Probabilities, shape (rows,)."""
         if self.booster is None:
             return np.full(len(matrix), self.base_rate)
@@ -52,7 +54,7 @@ class LiftModel:
     scale: float = 1.0
     offset: float = 0.0
 
-    def predict(self, matrix: Matrix) -> Float64:
+    def predict(self, matrix: Rows) -> Float64:
         """Lifts, shape (rows,), within [-1, 1]."""
         if self.booster is None:
             return np.full(len(matrix), self.offset)
@@ -70,7 +72,7 @@ class OutcomeModel:
     hold: ProbabilityModel
     lift: LiftModel | None = None
 
-    def predict(self, matrix: Matrix) -> tuple[Float64, Float64]:
+    def predict(self, matrix: Rows) -> tuple[Float64, Float64]:
         """(probability if sent, lift of sending), each of shape (rows,)."""
         sent = self.send.predict(matrix)
         if self.lift is not None:
@@ -110,10 +112,11 @@ class Bundle:
         """Shape (rows, goals + 1): every configured goal, then none; rows sum to 1."""
         if self.goal is None:
             return np.tile(np.asarray(self.goal_prior), (len(state), 1))
-        raw = self.goal.predict(state)
+        # A goal that never came in training keeps a chance near nought instead of an exact 0.
+        raw = np.maximum(self.goal.predict(state), GOAL_FLOOR)
         if self.goal_temperature != 1.0:
             # Temperature scaling (Guo et al. 2017, eq. 9) on the log of the softmax's output.
-            raw = np.power(np.maximum(raw, 1e-12), 1.0 / self.goal_temperature)
+            raw = np.power(raw, 1.0 / self.goal_temperature)
         result: Float64 = raw / raw.sum(axis=1, keepdims=True)
         return result
 

@@ -11,6 +11,7 @@ from features.builder import Matrix, States, candidate_arrays, matches, states
 from features.columns import Float64, Int64, TouchpointColumns, row_like
 from features.encoding import encode
 from features.packing import TouchpointRow, columns_of_rows, merge
+from models.booster import Design
 from models.bundle import OUTCOMES, Bundle
 
 
@@ -91,10 +92,10 @@ class CustomerScorer:
 
     def score(self, moments: Int64, candidates: Int64) -> Chances:
         """Chances of each candidate (by place) at each moment (microseconds, none before `as_of`)."""
-        matrix = self.design(moments, candidates)
+        rows = self.design(moments, candidates)
         shape = (len(candidates), len(moments))
-        results = {name: self.bundle.contact[name].predict(matrix) for name in OUTCOMES}
-        price = np.zeros(len(matrix)) if self.bundle.price is None else self.bundle.price.predict(matrix)
+        results = {name: self.bundle.contact[name].predict(rows) for name in OUTCOMES}
+        price = np.zeros(len(rows)) if self.bundle.price is None else self.bundle.price.predict(rows)
         return Chances(
             p_helps=results["helps"][0].reshape(shape),
             p_interrupts=results["interrupts"][0].reshape(shape),
@@ -103,8 +104,8 @@ class CustomerScorer:
             price=price.reshape(shape),
         )
 
-    def design(self, moments: Int64, candidates: Int64) -> Matrix:
-        """The contact models' design matrix, shape (candidates · moments, contact features)."""
+    def design(self, moments: Int64, candidates: Int64) -> Design:
+        """The contact models' design matrix, shape (candidates · moments, contact features), in parts."""
         if len(moments) == 1 and moments[0] == self.as_of:
             state, goals = self.now()
         else:
@@ -125,7 +126,8 @@ class CustomerScorer:
             np.full(n * m, self.as_of, np.int64),
             self._limit,
         )
-        return assemble(state.matrix[state_row], goals[state_row], matched)
+        shared = np.concatenate([state.matrix, goals.astype(np.float32)], axis=1)
+        return Design(shared, matched, state_row)
 
     def _at(self, moments: Int64) -> tuple[States, Float64]:
         state = states(

@@ -1,0 +1,1 @@
+"""Simulated companies whose truth is known: histories to learn from, and live ones to be measured on."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_contracts.vocabulary import DEPARTMENTS
 from simulation.clock import Floats, Ints
-from simulation.contact import Answers
+from simulation.contact import COMPLAINED, Answers
 from simulation.life import StepResult
 from simulation.messages import MessageTable, Pool
 
@@ -69,25 +69,12 @@ class Account:
             # A complaint is an answer and a harm event, but one interruption.
             self.expected_interruptions[who] += chances.negative * (1 - chances.complaint_share)
             self.helps[who] += reply.positive
-            self.interruptions[who] += reply.negative & (reply.how != 2)
+            self.interruptions[who] += reply.negative & (reply.how != COMPLAINED)
         did = result.did
         self.expected_helps += result.expected.progress_events
         self.expected_interruptions += result.expected.harm_events
-        for name in (
-            "purchase",
-            "onboarding",
-            "renewal",
-            "contract_renewed",
-            "referral",
-            "csat_good",
-            "promoter",
-        ):
-            self.helps += did[name]
-        for name in (
-            "cancel", "downgrade", "provoked_leave", "provoked_case", "gone", "contract_cancelled", "escalation",
-            "csat_bad", "detractor", "complaint",
-        ):  # fmt: skip
-            self.interruptions += did[name]
+        self.helps += result.came.progress_events
+        self.interruptions += result.came.harm_events
         self.revenue += result.revenue
         self.gone += did["gone"] | did["contract_cancelled"]
         self.onboarding_steps += did["onboarding"]

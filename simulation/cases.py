@@ -35,15 +35,10 @@ class Cases:
         age = (moment.step - state.case_opened) / STEPS_PER_DAY
         waiting = (moment.step - state.case_word) / STEPS_PER_DAY
         rate = (
-            self.kind.escalation_daily_rate
-            * (1 + 0.25 * np.minimum(age, 8))
-            * (1 + 0.7 * state.case_hand_offs)
+            self.kind.escalation_daily_rate * (1 + 0.25 * np.minimum(age, 8)) * (1 + 0.7 * state.case_hand_offs)
         )
         rate = (
-            rate
-            * np.clip(waiting, 0.1, 4.0)
-            * np.where(state.case_answered, 0.3, 1.0)
-            / state.tolerance**0.5
+            rate * np.clip(waiting, 0.1, 4.0) * np.where(state.case_answered, 0.3, 1.0) / state.tolerance**0.5
         )
         return per_step(np.where(state.case_open & ~state.case_escalated, rate, 0.0))
 
@@ -111,9 +106,7 @@ class Cases:
         state.case_hand_offs[who] = 0
         state.case_escalated[who] = False
         if record is not None:
-            mood = np.clip(
-                -0.35 + 0.2 * state.satisfaction[who] + 0.3 * (block["second"][who] - 0.5), -1, 1
-            )
+            mood = np.clip(-0.35 + 0.2 * state.satisfaction[who] + 0.3 * (block["second"][who] - 0.5), -1, 1)
             record.add(
                 state, who, times[who], "ticket_opened", "support", channel,
                 topic=self.table.case_topic[topic], case=state.case_opened[who], sentiment=np.round(mood, 2),
@@ -142,9 +135,7 @@ class Cases:
             mood = None
             if direction == "inbound":
                 days = (moment.step - state.case_opened)[who] / STEPS_PER_DAY
-                mood = np.clip(-0.2 - 0.08 * days - 0.5 * (event_type == "ticket_escalated"), -1, 1).round(
-                    2
-                )
+                mood = np.clip(-0.2 - 0.08 * days - 0.5 * (event_type == "ticket_escalated"), -1, 1).round(2)
             record.add(
                 state, who, times[who], event_type, "support", state.case_channel[who], direction,
                 topic=self.table.case_topic[state.case_topic[who]], case=state.case_opened[who], sentiment=mood,

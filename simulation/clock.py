@@ -84,6 +84,10 @@ class Clock:
             utc_weekday=(np.floor_divide(hours, 24.0).astype(np.int64) + self._weekday) % 7,
         )
 
+    def step_at(self, time: Ints, phase: Ints) -> Ints:
+        """The first step that begins at `time` (microseconds UTC) or later, for each customer."""
+        return np.asarray(-((self.start + phase - time) // STEP), dtype=np.int64)
+
     def time(self, step: Ints, phase: Ints) -> Ints:
         """Microseconds UTC at which `step` begins for each customer."""
         return self.start + step * STEP + phase

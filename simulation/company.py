@@ -18,7 +18,7 @@ from simulation.messages import Pool
 from simulation.oracle import Experience
 from simulation.population import draw_population
 from simulation.records import CHANNEL, EVENT, Recorder, Rows
-from simulation.rules import SEND, HistoricalPolicy, Policy
+from simulation.rules import SEND, HistoricalPolicy, Observer, Policy
 from simulation.world import Decided, Models, World
 
 
@@ -32,6 +32,7 @@ class Ablations:
     new_share, new_days : share of customers who arrive within the history, or within its last `new_days`.
     missing : share of customers whom a source doesn't report on, in place of the kind's.
     randomise : False for a history without any random hold-backs.
+    alternatives : departments offer messages on a second channel and with a second offer as well.
     """
 
     effects: float = 1.0
@@ -39,6 +40,7 @@ class Ablations:
     new_days: float | None = None
     missing: Mapping[str, float] = field(default_factory=dict)
     randomise: bool = True
+    alternatives: bool = False
 
 
 class Company:
@@ -68,7 +70,7 @@ class Company:
         self.seed = seed
         self.start = start
         self.ablations = given
-        self.models = Models(kind, start, days + 30, given.effects)
+        self.models = Models(kind, start, days + 30, given.effects, given.alternatives)
         state = draw_population(
             kind,
             n_customers,
@@ -84,9 +86,9 @@ class Company:
         self.experience = Experience(len(kind.messages))
         self.recorder = Recorder(kind, draws)
         self._rows: list[Rows] = []
-        self._hidden = Rows.empty()
+        self._hidden = Rows.missing(0)
         self.decisions: list[Decided] = []
-        self.news = Rows.empty()
+        self.news = Rows.missing(0)
         self.watch: Callable[[Company, Decided], None] | None = None
 
     @property
@@ -114,6 +116,7 @@ class Company:
         twin.recorder.properties = list(self.recorder.properties)
         twin._rows = list(self._rows)
         twin.decisions = list(self.decisions)
+        twin.experience = copy.deepcopy(self.experience)
         return twin
 
     def run(
@@ -133,6 +136,9 @@ class Company:
         self._arrivals(world.arrive())
         moment = world.moment()
         self._reveal()
+        world.wake(self.news.customer, self.news.event_type)
+        if isinstance(policy, Observer):
+            policy.observe(self)
         pending = world.ask(moment, block)
         decided = self._decide(pending, policy)
         chosen = decided.action == SEND
@@ -213,9 +219,7 @@ class Company:
     def touchpoints(self, until: int | None = None) -> Rows:
         """All rows that happened and were known by `until` (microseconds; all if None), in no set order."""
         rows = Rows.concatenate(self._rows)
-        return (
-            rows if until is None else rows.take((rows.ingested_time <= until) & (rows.event_time <= until))
-        )
+        return rows if until is None else rows.take((rows.ingested_time <= until) & (rows.event_time <= until))
 
     def observations_end(self, until: int) -> None:
         """Write `observation_ended` for the customers whose observation is over by `until`."""

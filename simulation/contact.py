@@ -112,9 +112,7 @@ class ContactModel:
         # A stuck customer gains most from help with the set-up, and nobody gains who is done.
         onboards = table.progress[kind] == 1
         progress = progress * np.where(onboards, np.where(state.stuck[who], 1.3, 0.5), 1.0)
-        progress = progress * np.where(
-            onboards & (state.onboarding[who] >= self.onboarding_steps), 0.0, 1.0
-        )
+        progress = progress * np.where(onboards & (state.onboarding[who] >= self.onboarding_steps), 0.0, 1.0)
         renews = table.progress[kind] == 2
         days_left = (state.contract_step[who] - moment.step[who]) / 12.0
         near = np.exp(-np.clip(days_left, 0.0, None) / 12.0)
@@ -124,9 +122,7 @@ class ContactModel:
         worse = worse * (1 + cost.night_gain * moment.night[who] * (_INTRUSION[channel] >= 1.0))
         worse = worse * _INTRUSION[channel] * np.exp(-0.25 * state.satisfaction[who])
         annoyance = table.annoyance[kind, goal] * worse / state.tolerance[who] ** 0.5
-        annoyance = np.where(
-            renews, annoyance * np.exp(np.clip(days_left - 20.0, 0.0, 60.0) / 40.0), annoyance
-        )
+        annoyance = np.where(renews, annoyance * np.exp(np.clip(days_left - 20.0, 0.0, 60.0) / 40.0), annoyance)
         negative = -np.expm1(-annoyance)
         shares = _NEGATIVE_SHARES[channel]
         fatigue = _COST[channel] * np.where(table.transactional[kind], 0.35, 1.0) * (1 + 0.7 * off_topic)

@@ -14,9 +14,13 @@ _NOT_CASE = -1
 
 
 class Departments:
-    """Makes candidates from triggers; what is sent is not theirs to know."""
+    """Makes candidates from triggers; what is sent is not theirs to know.
 
-    def __init__(self, kind: CompanyKind, table: MessageTable) -> None:
+    With `alternatives`, messages come in groups: the same one on another channel, or with another offer.
+    """
+
+    def __init__(self, kind: CompanyKind, table: MessageTable, alternatives: bool = False) -> None:
+        self.alternatives = alternatives
         self.kind = kind
         self.table = table
         self._triggers = tuple(dict.fromkeys(item.trigger for item in kind.messages))
@@ -62,9 +66,7 @@ class Departments:
     def candidates(self, state: State, moment: Moment, block: Block, draws: Draws) -> Pool:
         """The messages that come up in this step."""
         holds = {
-            trigger: self._holds(trigger, state, moment)
-            for trigger in self._triggers
-            if trigger != "weekly"
+            trigger: self._holds(trigger, state, moment) for trigger in self._triggers if trigger != "weekly"
         }
         found: list[tuple[Ints, int]] = []
         for index, item in enumerate(self.kind.messages):
@@ -87,12 +89,13 @@ class Departments:
         who = np.concatenate([item for item, _ in found])
         kind = np.concatenate([np.full(item.size, index, dtype=np.int64) for item, index in found])
         state.last_candidate[who, kind] = moment.step[who]
-        return self._pool(state, moment, draws, who, kind)
+        pool = self._pool(state, moment, draws, who, kind)
+        return self._alternatives(pool, state, draws) if self.alternatives else pool
 
     def _pool(self, state: State, moment: Moment, draws: Draws, who: Ints, kind: Ints) -> Pool:
         table, step = self.table, moment.step[who]
         key = state.key[who]
-        channel = choose_rows(draws.keyed(key, step, kind, "channel"), table.channels[kind])
+        channel = choose(draws.keyed(key, step, kind, "channel"), table.channels[kind])
         about = table.about_case[kind] & state.case_open[who]
         # A case is answered where it was opened.
         answers = about & table.transactional[kind] & (table.channels[kind, state.case_channel[who]] > 0)
@@ -106,13 +109,32 @@ class Departments:
             topic=np.where(about, table.case_topic[state.case_topic[who]], table.topic[kind]),
             case=np.where(about, state.case_opened[who], _NOT_CASE),
             offer=table.offers[kind, offer],
+            variant=np.zeros(who.size, dtype=np.int64),
             created=step,
             ready=step,
             expires=step + lifetime,
             asked=np.zeros(who.size, dtype=np.int64),
+            recheck=np.zeros(who.size, dtype=np.int64),
+            place=np.zeros(who.size, dtype=np.int64),
         )
 
-
-def choose_rows(uniform: Floats, weights: Floats) -> Ints:
-    """One category per row of `weights`, shape (n, categories)."""
-    return choose(uniform, weights)
+    def _alternatives(self, pool: Pool, state: State, draws: Draws) -> Pool:
+        """The same messages on another channel (variant 1) and with another offer (variant 2)."""
+        table = self.table
+        rows = np.flatnonzero(~table.transactional[pool.kind])
+        other = pool.take(rows)
+        key = state.key[other.customer]
+        weights = table.channels[other.kind].copy()
+        weights[np.arange(other.n), other.channel] = 0.0
+        several = weights.sum(axis=1) > 0
+        elsewhere = other.take(several)
+        luck = draws.keyed(key[several], elsewhere.created, elsewhere.kind, "alternative")
+        elsewhere.channel = choose(luck, weights[several])
+        elsewhere.variant = elsewhere.variant + 1
+        offered = table.n_offers[other.kind] > 1
+        cheaper = other.take(offered)
+        n_offers = table.n_offers[cheaper.kind]
+        luck = draws.keyed(key[offered], cheaper.created, cheaper.kind, "offer")
+        cheaper.offer = table.offers[cheaper.kind, ((luck * n_offers).astype(np.int64) + 1) % n_offers]
+        cheaper.variant = cheaper.variant + 2
+        return Pool.concatenate([pool, elsewhere, cheaper])

@@ -63,17 +63,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _S30, _S27, _S31, _S11 = (np.uint64(bits) for bits in (30, 27, 31, 11))
 
 KEYED: Final = (
-    "open",
-    "positive",
-    "negative",
-    "kind",
-    "delay",
-    "channel",
-    "offer",
-    "hold",
-    "joint",
-    "good",
-)
+    "open", "positive", "negative", "kind", "delay", "channel", "offer", "hold", "joint", "good", "alternative",
+)  # fmt: skip
 _KEYED: Final = {name: index + 1 for index, name in enumerate(KEYED)}
 
 
@@ -94,15 +85,16 @@ class Block:
 
 
 class Draws:
-    """Counter-based uniforms (Philox; Salmon et al. 2011) and hashed ones (SplitMix64; Steele et al. 2014)."""
+    """A generator of its own for every step, and hashed numbers (SplitMix64; Steele, Lea and Flood 2014)."""
 
     def __init__(self, seed: int, stream: int = 0) -> None:
-        self._key = np.array([seed & 0xFFFF_FFFF_FFFF_FFFF, stream], dtype=np.uint64)
+        self._entropy = (seed, stream)
         self._salt = _mix(_mix(np.uint64(seed & 0xFFFF_FFFF_FFFF_FFFF)) ^ np.uint64(stream))
 
     def block(self, step: int, n_customers: int, n_triggers: int) -> Block:
         """All numbers of `step`; the same for the same seed, step and number of customers."""
-        generator = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, step]))
+        seeds = np.random.SeedSequence((*self._entropy, step))
+        generator = np.random.Generator(np.random.SFC64(seeds))
         numbers = generator.random((len(PURPOSES) + n_triggers, n_customers))
         return Block(numbers[: len(PURPOSES)], numbers[len(PURPOSES) :])
 

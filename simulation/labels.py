@@ -15,9 +15,7 @@ from simulation.world import Decided
 WINDOW = 72 * HOUR
 
 
-def realised_outcomes(
-    company: Company, decided: Decided, rows: Rows, end: int
-) -> tuple[Bools, Bools, Bools]:
+def realised_outcomes(company: Company, decided: Decided, rows: Rows, end: int) -> tuple[Bools, Bools, Bools]:
     """For each decision: helped, interrupted, and whether its window was over by `end` (microseconds) and
     before the customer's observation ended."""
     who, at = decided.pending.customer, decided.decided_at

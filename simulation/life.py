@@ -13,12 +13,13 @@ import numpy as np
 
 from data_contracts.times import SECOND
 from simulation.cases import Cases
-from simulation.clock import STEP_HOURS, STEPS_PER_DAY, Bools, Clock, Floats, Ints, Moment, per_step
+from simulation.clock import STEP_HOURS, STEPS_PER_DAY, Bools, Clock, Floats, Moment, per_step
 from simulation.contact import DISCHARGE, ContactModel
 from simulation.draws import Block, logistic, sigmoid
 from simulation.goals import GoalProcess
 from simulation.kinds import GOAL, PROGRESS_KINDS, CompanyKind
 from simulation.messages import MessageTable
+from simulation.outcome_rows import OutcomeRows
 from simulation.outcomes import Chance, Did, Sides, sides
 from simulation.records import Sink
 from simulation.sessions import Sessions
@@ -59,6 +60,7 @@ class Life:
         self.cases = Cases(kind, table)
         self.sessions = Sessions(kind, table)
         self.goals = GoalProcess(kind)
+        self.rows = OutcomeRows(kind, table)
         self._weekdays = np.array(kind.rhythm.weekdays)
         # The mean of exp(κ (cos x − 1)) over a day, so that `about` is 1 on average.
         self._mean = float(np.i0(kind.rhythm.sharpness) * np.exp(-kind.rhythm.sharpness))
@@ -79,9 +81,7 @@ class Life:
             return np.where(state.active & where, -np.expm1(-expected), 0.0)
 
         everyone = np.ones(state.n, dtype=np.bool_)
-        getting_started = np.where(goal == GOAL["get_started"], 1.0, 0.06) * np.where(
-            state.stuck, 0.08, 1.0
-        )
+        getting_started = np.where(goal == GOAL["get_started"], 1.0, 0.06) * np.where(state.stuck, 0.08, 1.0)
         left = state.contract_step - moment.step
         near = (left > 0) & (left <= 14 * STEPS_PER_DAY) & ~state.leaving
         stays = kind.contract.automatic + 1.3 * mood - 1.5 * (goal == GOAL["leave"]) - 3.0 * state.leaving
@@ -89,9 +89,7 @@ class Life:
         leaves = (goal == GOAL["leave"]) & ~state.leaving
         temper = about * np.exp(-0.5 * mood)
         provoked = np.maximum(state.provoked * DISCHARGE, 0.0)
-        csat = np.where(
-            state.active & (state.csat_left > 0), 0.03 * np.minimum(state.responsiveness, 3.0), 0.0
-        )
+        csat = np.where(state.active & (state.csat_left > 0), 0.03 * np.minimum(state.responsiveness, 3.0), 0.0)
         strain = np.minimum(state.fatigue / state.tolerance, 6.0)
         nps = 0.012 * np.minimum(state.responsiveness, 3.0) * np.minimum(about, 2.0) * np.exp(-0.1 * strain)
         nps = np.where(state.active & (state.nps_left > 0), nps, 0.0)
@@ -105,9 +103,7 @@ class Life:
                 boost[:, 1],
                 state.onboarding < kind.onboarding.steps,
             ),
-            "renewal": arrives(
-                kind.contract.early_daily_rate * np.exp(0.5 * mood) * about, boost[:, 2], near
-            ),
+            "renewal": arrives(kind.contract.early_daily_rate * np.exp(0.5 * mood) * about, boost[:, 2], near),
             "referral": arrives(0.06 * (goal == GOAL["advocate"]) * about, boost[:, 3], everyone),
             "contract_renewed": np.where(ends, sigmoid(stays), 0.0),
             "contract_cancelled": np.where(ends, sigmoid(-stays), 0.0),
@@ -160,7 +156,8 @@ class Life:
         session = self.sessions.draw(state, about, block)
         trouble = state.active & (block["trouble"] < self._trouble(state, moment, about))
         if record is not None:
-            self._record(state, did, block, revenue, times, record)
+            csat, nps = self._scores(state, block)
+            self.rows.write(state, did, revenue, csat, nps, times, record)
         self.sessions.step(state, moment, block, session, times, record)
         resolved = self.cases.step(
             state,
@@ -250,63 +247,6 @@ class Life:
         if kind.contract.invoice_every_days:
             billed = state.active & (moment.step >= state.invoice_step)
             state.overdue |= billed & (block["payment"] < kind.contract.payment_fails)
-            state.invoice_step[billed] = (
-                moment.step[billed] + kind.contract.invoice_every_days * STEPS_PER_DAY
-            )
+            state.invoice_step[billed] = moment.step[billed] + kind.contract.invoice_every_days * STEPS_PER_DAY
             paid = state.overdue & ~billed & (block["payment"] < per_step(0.06))
             state.overdue &= ~paid
-
-    def _record(
-        self,
-        state: State,
-        did: Did,
-        block: Block,
-        revenue: Floats,
-        times: dict[str, Ints],
-        record: Sink,
-    ) -> None:
-        """Rows of progress and harm; cases and sessions write their own."""
-        kind = self.kind
-        progress, harm = times["progress_time"], times["harm_time"]
-        topic = {name: self.table.topics.index(name) for name in ("product", "plan", "contract")}
-        request = kind.leaving.request_event
-        for name, event_type, department, channel, about, at, direction in (
-            ("purchase", kind.purchases.event, "billing", "web", "plan", progress, "inbound"),
-            (
-                "onboarding",
-                "onboarding_step_completed",
-                "product",
-                "in_app",
-                "product",
-                progress,
-                "inbound",
-            ),
-            ("renewal", "renewed", "billing", "web", "contract", progress, "inbound"),
-            ("contract_renewed", "renewed", "billing", "web", "contract", progress, "internal"),
-            ("referral", "referred", "marketing", "web", "plan", progress, "inbound"),
-            ("cancel", request, "billing", "web", "contract", harm, "inbound"),
-            ("provoked_leave", request, "billing", "web", "contract", harm, "inbound"),
-            ("downgrade", "downgraded", "billing", "web", "contract", harm, "inbound"),
-            ("gone", "cancelled", "billing", "web", "contract", harm, "inbound"),
-            ("contract_cancelled", "cancelled", "billing", "web", "contract", harm, "inbound"),
-        ):
-            who = np.flatnonzero(did[name])
-            if who.size:
-                value = revenue[who] if name == "purchase" else None
-                record.add(
-                    state, who, at[who], event_type, department, channel, direction,
-                    topic=topic[about], value=value,
-                )  # fmt: skip
-        csat, nps = self._scores(state, block)
-        who = np.flatnonzero(did["csat_answer"])
-        record.add(
-            state, who, progress[who], "csat_answered", "support", "email",
-            topic=self.table.case_topic[state.case_topic[who]], case=state.case_opened[who],
-            value=csat[who], sentiment=(csat[who] - 3) / 2,
-        )  # fmt: skip
-        who = np.flatnonzero(did["nps_answer"])
-        record.add(
-            state, who, progress[who], "nps_answered", "operations", "email",
-            topic=self.table.topics.index("survey"), message=state.nps_message[who],
-            value=nps[who], sentiment=(nps[who] - 5) / 5,
-        )  # fmt: skip

@@ -7,13 +7,15 @@ from typing import Final
 
 import numpy as np
 
+from data_contracts.errors import InvalidRequest
 from data_contracts.vocabulary import CHANNELS, DEPARTMENTS, PURPOSES
 from simulation.clock import Bools, Floats, Ints
 from simulation.kinds import GOALS, PROGRESS_KINDS, CompanyKind
 
-_CUSTOMER_BITS: Final = 40
 _STEP_BITS: Final = 16
-_TYPE_BITS: Final = 6
+_TYPE_BITS: Final = 7
+MAX_TYPES: Final = 32
+"""Message types of a company; above them the number has room for the variants of a group."""
 
 
 def message_number(customer: Ints, step: Ints | int, message_type: Ints | int) -> Ints:
@@ -36,10 +38,14 @@ class MessageTable:
 
     def __init__(self, kind: CompanyKind) -> None:
         types = kind.messages
+        if not 1 <= len(types) <= MAX_TYPES:
+            raise InvalidRequest(
+                f"{kind.name}: {len(types)} message types; between 1 and {MAX_TYPES} can be simulated"
+            )
         self.names = tuple(item.name for item in types)
         self.topics: tuple[str, ...] = tuple(
             dict.fromkeys(
-                [*(item.topic for item in types), *kind.cases.topics, "plan", "product", "contract"]
+                [*(item.topic for item in types), *kind.cases.topics, "plan", "product", "contract", "survey"]
             )
         )
         self.topic = np.array([self.topics.index(item.topic) for item in types])
@@ -61,9 +67,7 @@ class MessageTable:
             [PROGRESS_KINDS.index(item.progress) if item.progress else -1 for item in types]
         )
         self.leads_to = np.array([GOALS.index(item.leads_to) if item.leads_to else -1 for item in types])
-        self.click = np.array(
-            [[item.click * item.click_by_goal.get(g, 1.0) for g in GOALS] for item in types]
-        )
+        self.click = np.array([[item.click * item.click_by_goal.get(g, 1.0) for g in GOALS] for item in types])
         self.helps = np.array([[item.helps_by_goal.get(g, item.helps) for g in GOALS] for item in types])
         self.annoyance = np.array(
             [[item.annoyance * item.annoyance_by_goal.get(g, 1.0) for g in GOALS] for item in types]
@@ -73,9 +77,7 @@ class MessageTable:
             [0.0 if item.transactional else kind.rules.holdback.get(item.department, 0.0) for item in types]
         )
         widest = max([1, *(len(item.discounts) for item in types)])
-        self.offers = np.array(
-            [[*item.discounts, *([0.0] * (widest - len(item.discounts)))] for item in types]
-        )
+        self.offers = np.array([[*item.discounts, *([0.0] * (widest - len(item.discounts)))] for item in types])
         self.n_offers = np.array([max(1, len(item.discounts)) for item in types])
         self.has_offer = np.array([bool(item.discounts) for item in types])
 
@@ -85,7 +87,9 @@ class Pool:
     """Messages that departments want to send, shape (n,) each.
 
     `created`, `ready` and `expires` are steps of the customer's own clock: asked for at `ready`, gone at
-    `expires`. `topic` is the message type's, or the case's.
+    `expires`. `topic` is the message type's, or the case's. `variant` 0 is the message as the department meant
+    it; others are alternatives of its group. `recheck`: bits of event types upon which it is asked for sooner.
+    `place`: in the queue of its step.
     """
 
     customer: Ints
@@ -94,10 +98,13 @@ class Pool:
     topic: Ints
     case: Ints
     offer: Floats
+    variant: Ints
     created: Ints
     ready: Ints
     expires: Ints
     asked: Ints
+    recheck: Ints
+    place: Ints
 
     @property
     def n(self) -> int:
@@ -105,6 +112,11 @@ class Pool:
 
     @property
     def message(self) -> Ints:
+        return message_number(self.customer, self.created, self.kind + MAX_TYPES * self.variant)
+
+    @property
+    def group(self) -> Ints:
+        """The number that all variants of a message share."""
         return message_number(self.customer, self.created, self.kind)
 
     def take(self, rows: Ints | Bools) -> Pool:
@@ -112,18 +124,13 @@ class Pool:
 
     @staticmethod
     def empty() -> Pool:
-        return Pool(
-            **{
-                item.name: np.zeros(0, np.float64 if item.name == "offer" else np.int64)
-                for item in fields(Pool)
-            }
-        )
+        columns = {
+            item.name: np.zeros(0, np.float64 if item.name == "offer" else np.int64) for item in fields(Pool)
+        }
+        return Pool(**columns)  # type: ignore[arg-type] # floats and ints by name
 
     @staticmethod
     def concatenate(parts: list[Pool]) -> Pool:
         return Pool(
-            **{
-                item.name: np.concatenate([getattr(part, item.name) for part in parts])
-                for item in fields(Pool)
-            }
+            **{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Pool)}
         )

@@ -9,15 +9,19 @@ moment of the message's life, or never.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simulation.clock import STEP_HOURS, STEPS_PER_DAY, WINDOW_STEPS, Floats, Ints, Moment
 from simulation.contact import DISCHARGE, Chances
-from simulation.draws import sigmoid
+from simulation.draws import Draws, sigmoid
 from simulation.messages import Pool
 from simulation.rules import SEND, SUPPRESS, WAIT, Actions
 from simulation.world import World
+
+if TYPE_CHECKING:
+    from simulation.company import Company
 
 _HORIZON_DAYS = 14.0
 _LOOKS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 18, 24, 30, 36, 48, 60, 72)
@@ -152,7 +156,7 @@ class OraclePolicy:
         action = np.where(value <= 0, WAIT, np.where(best == 0, SEND, WAIT)).astype(np.int64)
         wait = np.array(looks, dtype=np.int64)[best]
         # Nothing good in sight: look again tomorrow, as long as the message lives.
-        wait = np.where(value <= 0, STEPS_PER_DAY // 2, np.maximum(wait, 1))
+        wait = np.where(value <= 0, 2, np.maximum(wait, 1))
         action[(action == WAIT) & (step + wait >= pending.expires)] = SUPPRESS
         # One a step: the second is worth less once the first has gone out.
         sends = np.flatnonzero(action == SEND)
@@ -161,5 +165,20 @@ class OraclePolicy:
         later = order[np.asarray(second, dtype=np.bool_)]
         action[later] = np.where(step[later] + 1 < pending.expires[later], WAIT, SUPPRESS)
         wait[later] = 1
-        return Actions(action, step + wait, np.full(n, np.nan))
+        return Actions.of(action, step + wait)
 
+
+def settled_oracle(company: Company, days: float = 14.0, rounds: int = 2) -> LatentOracle:
+    """An oracle that charges for the contacts which it will itself let out.
+
+    The price of attention depends on what comes later. So the oracle is tried on a twin of the company with
+    other luck, where it learns how much it sends and what that does.
+    """
+    experience = company.experience
+    for turn in range(rounds):
+        twin = company.fork()
+        twin.world.draws = Draws(company.seed, stream=500 + turn)
+        twin.experience = Experience(experience.sent.size)
+        twin.run(days, OraclePolicy(LatentOracle(experience)))
+        experience = twin.experience
+    return LatentOracle(experience)

@@ -77,9 +77,7 @@ def draw_population(
         responsiveness=np.exp(0.45 * random.standard_normal(n)),
         interest=np.exp(0.6 * random.standard_normal(n)),
         activity=np.exp(0.5 * random.standard_normal(n)),
-        rhythm=np.mod(
-            kind.rhythm.peak_hour + kind.rhythm.peak_hour_spread * random.standard_normal(n), 24.0
-        ),
+        rhythm=np.mod(kind.rhythm.peak_hour + kind.rhythm.peak_hour_spread * random.standard_normal(n), 24.0),
         preferred_channel=preferred,
         plan=choose(random.random(n), np.array(list(kind.plans.values()))),
         segment=choose(random.random(n), np.array(list(kind.segments.values()))),

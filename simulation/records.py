@@ -58,23 +58,20 @@ class Rows:
         return Rows(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
 
     @staticmethod
-    def empty() -> Rows:
-        return Rows(
-            **{
-                item.name: np.zeros(0, np.float64 if item.name in ("value", "sentiment") else np.int64)
-                for item in fields(Rows)
-            }
-        )
+    def missing(n: int) -> Rows:
+        """Rows in which everything is missing."""
+        columns = {
+            item.name: np.full(n, np.nan if item.name in ("value", "sentiment") else MISSING)
+            for item in fields(Rows)
+        }
+        return Rows(**columns)
 
     @staticmethod
     def concatenate(parts: list[Rows]) -> Rows:
         if not parts:
-            return Rows.empty()
+            return Rows.missing(0)
         return Rows(
-            **{
-                item.name: np.concatenate([getattr(part, item.name) for part in parts])
-                for item in fields(Rows)
-            }
+            **{item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Rows)}
         )
 
 
@@ -114,7 +111,7 @@ class Recorder:
 
     def __init__(self, kind: CompanyKind, draws: Draws) -> None:
         self._draws = draws
-        self._parts: list[Rows] = []
+        self._parts: list[tuple[int, dict[str, int | Ints | Floats]]] = []
         self._serial = 0
         self._late = np.array([kind.late_minutes.get(name, 0.0) for name in SOURCES]) * MINUTE
         self._nightly = np.array([name in kind.nightly_sources for name in SOURCES])
@@ -140,45 +137,45 @@ class Recorder:
         sentiment: Floats | None = None,
         properties: Ints | None = None,
     ) -> None:
-        """Append a row for each customer of `who` (indices) at `time` (microseconds)."""
-        n = who.size
-        if not n:
+        """See Sink."""
+        if not who.size:
             return
+        by = DEPARTMENT[department] if isinstance(department, str) else department
+        given: dict[str, int | Ints | Floats | None] = {
+            "customer": who,
+            "event_time": time,
+            "source": SOURCE_BY_DEPARTMENT[by] if source is None else SOURCE[source],
+            "department": by,
+            "channel": CHANNEL[channel] if isinstance(channel, str) else channel,
+            "direction": DIRECTION[direction],
+            "event_type": EVENT[event_type] if isinstance(event_type, str) else event_type,
+            "topic": topic,
+            "message": message,
+            "campaign": campaign,
+            "case": case,
+            "decision": decision,
+            "value": value,
+            "sentiment": sentiment,
+            "properties": properties,
+        }
+        self._parts.append((who.size, {name: item for name, item in given.items() if item is not None}))
 
-        def ints(given: int | Ints | None) -> Ints:
-            return np.broadcast_to(np.int64(MISSING if given is None else given), (n,))
-
-        def floats(given: Floats | None) -> Floats:
-            return np.full(n, np.nan) if given is None else given
-
-        by_department = ints(DEPARTMENT[department] if isinstance(department, str) else department)
-        system = SOURCE_BY_DEPARTMENT[by_department] if source is None else ints(SOURCE[source])
-        self._parts.append(
-            Rows(
-                customer=who,
-                event_time=time,
-                ingested_time=time,
-                serial=time,
-                source=system,
-                department=by_department,
-                channel=ints(CHANNEL[channel] if isinstance(channel, str) else channel),
-                direction=ints(DIRECTION[direction]),
-                event_type=ints(EVENT[event_type] if isinstance(event_type, str) else event_type),
-                topic=ints(topic),
-                message=ints(message),
-                campaign=ints(campaign),
-                case=ints(case),
-                decision=ints(decision),
-                value=floats(value),
-                sentiment=floats(sentiment),
-                properties=ints(properties),
-            )
-        )
+    def _collect(self) -> Rows:
+        """One array a column, filled part by part; what no part gave is missing."""
+        sizes = [size for size, _ in self._parts]
+        rows = Rows.missing(sum(sizes))
+        begin = 0
+        for size, given in self._parts:
+            inside = slice(begin, begin + size)
+            for name, item in given.items():
+                getattr(rows, name)[inside] = item
+            begin += size
+        self._parts = []
+        return rows
 
     def flush(self, state: State, start: int) -> Rows:
         """The rows since the last flush, with their `ingested_time`; forgets them."""
-        rows = Rows.concatenate(self._parts)
-        self._parts = []
+        rows = self._collect()
         if not rows.n:
             return rows
         reported = state.reports[rows.customer, rows.source] | (rows.message >= 0)

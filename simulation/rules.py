@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from simulation.clock import STEPS_PER_DAY, Bools, Floats, Ints
 from simulation.messages import Pool
 
 if TYPE_CHECKING:
+    from simulation.company import Company
     from simulation.world import World
 
 SEND: Final = 0
@@ -24,17 +25,25 @@ class Actions:
 
     `wait_until` counts where `action` is WAIT: the step of the customer's clock at which it is asked again.
     `send_probability` is what the decision log says; NaN where a policy doesn't randomise, which the company
-    writes as 1 or 0.
+    writes as 1 or 0. `recheck`: a bit for each event type (its index in EVENT_TYPES) upon which a waiting
+    message is to be asked for sooner.
     """
 
     action: Ints
     wait_until: Ints
     send_probability: Floats
+    recheck: Ints
 
     @staticmethod
-    def of(action: Ints) -> Actions:
-        """Actions without any waiting or randomisation."""
-        return Actions(action, np.zeros(action.size, dtype=np.int64), np.full(action.size, np.nan))
+    def of(action: Ints, wait_until: Ints | None = None, send_probability: Floats | None = None) -> Actions:
+        """Actions; without anything else there is no waiting and no randomisation."""
+        n = action.size
+        return Actions(
+            action=action,
+            wait_until=np.zeros(n, dtype=np.int64) if wait_until is None else wait_until,
+            send_probability=np.full(n, np.nan) if send_probability is None else send_probability,
+            recheck=np.zeros(n, dtype=np.int64),
+        )
 
 
 class Policy(Protocol):
@@ -45,6 +54,15 @@ class Policy(Protocol):
     """
 
     def decide(self, pending: Pool, world: World) -> Actions: ...
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """A policy that looks at the company before it decides, as one that learns from touchpoints does."""
+
+    def observe(self, company: Company) -> None:
+        """Called once a step before `decide`; `company.news` holds what has become known since."""
+        ...
 
 
 class SendAll:
@@ -81,7 +99,7 @@ class HistoricalPolicy:
         holdback = table.holdback[kind] if self.randomise else np.zeros(n)
         free = table.transactional[kind]
         open_channel = state.consent[pending.customer, pending.channel]
-        eligible = ~free & open_channel
+        eligible = ~free & open_channel & (pending.variant == 0)
         if self.quiet_during_cases:
             eligible &= ~state.case_open[pending.customer] | table.about_case[kind]
         held = eligible & (luck < holdback)
@@ -101,7 +119,7 @@ class HistoricalPolicy:
         action[again] = WAIT
         probability = np.where(eligible & ~capped, 1.0 - holdback, 0.0)
         probability[free] = 1.0
-        return Actions(action, step + STEPS_PER_DAY, probability)
+        return Actions.of(action, step + STEPS_PER_DAY, probability)
 
 
 def waves(customer: Ints) -> list[Ints]:

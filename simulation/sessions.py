@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from data_contracts.vocabulary import CHANNELS, DEPARTMENTS, EVENT_TYPES
-from simulation.clock import STEPS_PER_DAY, Bools, Floats, Ints, Moment, per_step
+from simulation.clock import Bools, Floats, Ints, Moment, per_step
 from simulation.draws import Block, choose
 from simulation.kinds import GOAL, GOALS, CompanyKind
 from simulation.messages import MessageTable
@@ -111,9 +111,7 @@ class Sessions:
         gate = asked & (luck < _GATE)
         record.add(state, who[gate], at[gate] + a_minute, "gate_hit", "marketing", "web")
         revised = (code == EVENT["checkout_started"]) & (luck < _REVISION)
-        record.add(
-            state, who[revised], at[revised] + a_minute, "quote_revised", "sales", "email", "internal"
-        )
+        record.add(state, who[revised], at[revised] + a_minute, "quote_revised", "sales", "email", "internal")
         called = np.isin(code, [EVENT["call_started"], EVENT["chat_started"]]) & (luck < _NOBODY)
         record.add(
             state, who[called], at[called] + 9 * a_minute, "contact_unanswered", "support",
@@ -127,12 +125,7 @@ class Sessions:
         rate = per_step(_CONSENT_DAILY * (0.5 + strain))
         for index, name in enumerate(_OPENINGS):
             channel = CHANNEL[name]
-            out = (
-                state.active
-                & state.consent[:, channel]
-                & (luck >= index * 0.3)
-                & (luck < index * 0.3 + rate)
-            )
+            out = state.active & state.consent[:, channel] & (luck >= index * 0.3) & (luck < index * 0.3 + rate)
             back = state.active & ~state.consent[:, channel] & (luck > 0.9995 + index * 1e-4)
             back &= luck < 0.9995 + (index + 1) * 1e-4
             for changed, event_type in ((out, "opted_out"), (back, "opted_in")):
@@ -140,10 +133,5 @@ class Sessions:
                 state.consent[who, channel] = event_type == "opted_in"
                 if record is not None:
                     record.add(
-                        state, who, times["harm_time"][who], event_type, "marketing", channel,
+                        state, who, times["harm_time"][who], event_type, "marketing", name,
                     )  # fmt: skip
-
-
-def days_since(step: Ints, last: Ints) -> Floats:
-    """Days between two steps."""
-    return np.asarray((step - last) / STEPS_PER_DAY, dtype=np.float64)

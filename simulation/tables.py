@@ -52,9 +52,7 @@ def case_id(customer: Ints, opened: Ints) -> pa.Array:
 
 def touchpoint_table(rows: Rows, kind: CompanyKind, properties: Sequence[str]) -> pa.Table:
     """The contract's touchpoints, in its total order."""
-    rows = rows.take(
-        np.lexsort((rows.serial, rows.source, rows.ingested_time, rows.event_time, rows.customer))
-    )
+    rows = rows.take(np.lexsort((rows.serial, rows.source, rows.ingested_time, rows.event_time, rows.customer)))
     table = MessageTable(kind)
     case = case_id(rows.customer, rows.case)
     return pa.table(
@@ -81,23 +79,17 @@ def touchpoint_table(rows: Rows, kind: CompanyKind, properties: Sequence[str]) -
 
 def joined_decisions(parts: Sequence[Decided]) -> Decided:
     """All decisions of a run."""
+    none = np.zeros(0, dtype=np.int64)
     return Decided(
-        Pool.concatenate([part.pending for part in parts]) if parts else Pool.empty(),
-        *(
-            np.concatenate([getattr(part, name) for part in parts]) if parts else np.zeros(0, dtype=kind)
-            for name, kind in (
-                ("action", np.int64),
-                ("send_probability", np.float64),
-                ("decided_at", np.int64),
-                ("decision", np.int64),
-            )
-        ),
+        pending=Pool.concatenate([Pool.empty(), *(part.pending for part in parts)]),
+        action=np.concatenate([none, *(part.action for part in parts)]),
+        send_probability=np.concatenate([np.zeros(0), *(part.send_probability for part in parts)]),
+        decided_at=np.concatenate([none, *(part.decided_at for part in parts)]),
+        decision=np.concatenate([none, *(part.decision for part in parts)]),
     )
 
 
-def decision_table(
-    decided: Decided, state: State, kind: CompanyKind, clock: Clock, version: str
-) -> pa.Table:
+def decision_table(decided: Decided, state: State, kind: CompanyKind, clock: Clock, version: str) -> pa.Table:
     """The contract's decision log, in the order of `decided`."""
     table = MessageTable(kind)
     pending = decided.pending
@@ -142,9 +134,7 @@ def _text(numbers: Ints) -> pa.Array:
 def _texts(names: Sequence[str], codes: Ints) -> pa.Array:
     known = codes >= 0
     chosen = pa.array(np.where(known, codes, 0).astype(np.int32), mask=~known)
-    return pa.DictionaryArray.from_arrays(chosen, pa.array(list(names) or [""], pa.string())).cast(
-        pa.string()
-    )
+    return pa.DictionaryArray.from_arrays(chosen, pa.array(list(names) or [""], pa.string())).cast(pa.string())
 
 
 def _joined(*parts: pa.Array | str) -> pa.Array:

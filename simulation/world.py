@@ -34,12 +34,14 @@ class Decided:
 class Models:
     """Everything about a company that never changes: shared by all worlds of it."""
 
-    def __init__(self, kind: CompanyKind, start: int, days: int, effects: float = 1.0) -> None:
+    def __init__(
+        self, kind: CompanyKind, start: int, days: int, effects: float = 1.0, alternatives: bool = False
+    ) -> None:
         self.kind = kind
         self.table = MessageTable(kind)
         self.clock = Clock(start, tuple(kind.rhythm.zones), days)
         self.contact = ContactModel(kind, self.table, effects)
-        self.departments = Departments(kind, self.table)
+        self.departments = Departments(kind, self.table, alternatives)
         self.life = Life(kind, self.table, self.contact, self.clock)
 
 
@@ -86,7 +88,9 @@ class World:
         alive = (pool.expires > now) & self.state.active[pool.customer]
         due = alive & (pool.ready <= now)
         self.pool = pool.take(alive & ~due)
-        return pool.take(due)
+        pending = pool.take(due)
+        pending.place = np.arange(pending.n)
+        return pending
 
     def decide(self, pending: Pool, policy: Policy) -> Actions:
         """Ask the policy, then enforce what no policy may change; those that wait go back to the pool."""
@@ -100,12 +104,35 @@ class World:
         action = np.where((action == WAIT) & ~waits, SUPPRESS, action)
         probability = np.where(np.isnan(actions.send_probability), action == SEND, actions.send_probability)
         probability = np.where(free, 1.0, np.where(closed, 0.0, probability))
+        if self.models.departments.alternatives:
+            action, waits = self._one_of_a_group(pending, action, waits)
         if waits.any():
             again = pending.take(waits)
             again.ready = later[waits]
             again.asked = again.asked + 1
+            again.recheck = actions.recheck[waits]
             self.pool = Pool.concatenate([self.pool, again]) if self.pool.n else again
-        return Actions(action, later, probability)
+        return Actions(action, later, probability, actions.recheck)
+
+    def _one_of_a_group(self, pending: Pool, action: Ints, waits: Bools) -> tuple[Ints, Bools]:
+        """Alternatives: the first that is sent goes, and all others of its group are over."""
+        group = pending.group
+        sends = np.flatnonzero(action == SEND)
+        first = sends[np.unique(group[sends], return_index=True)[1]]
+        over = np.isin(group, group[first])
+        over[first] = False
+        self.pool = self.pool.take(~np.isin(self.pool.group, group[first]))
+        return np.where(over, SUPPRESS, action), waits & ~over
+
+    def wake(self, customer: Ints, event_type: Ints) -> None:
+        """Events of these types became known: messages that wait for them are asked for in this step."""
+        if not self.pool.n or not customer.size or not self.pool.recheck.any():
+            return
+        seen = np.zeros(self.state.n, dtype=np.int64)
+        np.bitwise_or.at(seen, customer, np.int64(1) << event_type)
+        woken = (seen[self.pool.customer] & self.pool.recheck) != 0
+        now = self.step[self.pool.customer]
+        self.pool.ready = np.where(woken, np.minimum(self.pool.ready, now), self.pool.ready)
 
     def send(self, moment: Moment, messages: Pool) -> list[tuple[Ints, Answers]]:
         """Send `messages`; returns the answers by wave, a wave being indices without a customer twice."""

@@ -13,12 +13,16 @@ ALLOWED = {
     "features": {"data_contracts"},
     "models": {"data_contracts", "features"},
     "policy": {"data_contracts", "features", "models"},
+    "reporting": {"data_contracts", "features", "models", "policy"},
     "serving": {"data_contracts", "features", "models", "policy"},
     "training": {"data_contracts", "features", "models", "policy"},
     "simulation": {"data_contracts"},
-    "command_line": {"data_contracts", "features", "models", "policy", "serving", "training", "simulation"},
+    "command_line": {
+        "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "simulation",
+    },
     "benchmarks": {
-        "data_contracts", "features", "models", "policy", "serving", "training", "simulation", "command_line",
+        "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "simulation",
+        "command_line",
     },
 }  # fmt: skip
 HEAVY = {"mlflow", "great_expectations", "pandas", "sklearn", "matplotlib"}

@@ -1,0 +1,106 @@
+"""The contact models: helped and interrupted, under send and under hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from data_contracts.configuration import Training
+from features.builder import Matrix
+from features.columns import Float64, Int64
+from models.bundle import ProbabilityModel
+from models.calibration import Calibrator
+from training.boosting import BINARY, CrossFitted, cross_fitted
+from training.calibrating import fit_calibrator
+from training.labels import Bools
+from training.recipes import contact_recipes
+
+
+@dataclass(frozen=True)
+class FittedChance:
+    """A chance under one arm: the served model, its folds' models, and why it is as it is.
+
+    `rows` and `positives` count the training rows. `note` is empty, or says why the base rate serves.
+    """
+
+    served: ProbabilityModel
+    fit: CrossFitted | None
+    rows: int
+    positives: int
+    note: str = ""
+
+    def out_of_fold(self, matrix: Matrix, fold: Int64) -> Float64:
+        """Chances by the model that has not seen a row's customer, uncalibrated, shape (rows,)."""
+        if self.fit is None:
+            return np.full(len(matrix), self.served.base_rate)
+        return self.fit.out_of_fold(matrix, fold)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows with their matrix, arms and folds; all arrays share their first dimension."""
+
+    matrix: Matrix
+    customer: Int64
+    fold: Int64
+    sent: Bools
+    propensity: Float64
+    certain: Bools
+    transactional: Bools
+    labels: dict[str, Bools] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    def take(self, rows: Int64 | Bools) -> Slice:
+        return Slice(
+            self.matrix[rows],
+            self.customer[rows],
+            self.fold[rows],
+            self.sent[rows],
+            self.propensity[rows],
+            self.certain[rows],
+            self.transactional[rows],
+            {name: label[rows] for name, label in self.labels.items()},
+        )
+
+
+def fit_chance(
+    train: Slice,
+    calibration: Slice,
+    label: str,
+    categorical: list[int],
+    training: Training,
+    seed: int,
+) -> FittedChance:
+    """Fit one outcome on the rows of one arm, and calibrate it on the later rows of the same arm."""
+    y = train.labels[label]
+    rows, positives = len(y), int(y.sum())
+    base_rate = (positives + 0.5) / (rows + 1.0)
+    fewer = min(positives, rows - positives)
+    if fewer < training.minimum_positives:
+        note = (
+            f"{positives:,} of {rows:,} training rows are positive, at least "
+            f"{training.minimum_positives:,} of each kind are needed: the base rate serves"
+        )
+        return FittedChance(ProbabilityModel(base_rate), None, rows, positives, note)
+    fit = cross_fitted(
+        train.matrix,
+        y.astype(np.float64),
+        train.fold,
+        BINARY,
+        contact_recipes(training, fewer),
+        training.rounds,
+        categorical,
+        seed,
+    )
+    if fit.model is None:
+        note = "no model beat the base rate in cross-validation: the base rate serves"
+        return FittedChance(ProbabilityModel(base_rate), None, rows, positives, note)
+    calibrator = Calibrator()
+    if len(calibration):
+        calibrator = fit_calibrator(
+            fit.predict(calibration.matrix), calibration.labels[label], calibration.fold
+        )
+    return FittedChance(ProbabilityModel(base_rate, fit.model, calibrator), fit, rows, positives)

@@ -1,0 +1,84 @@
+"""The model card in words: what it is for, what it was made from, what it is worth, where it is weak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from data_contracts.configuration import Configuration
+from training.evaluation import Evaluation
+from training.fitting import Fitted
+from training.gates import GateResult
+from training.inputs import Inputs, span
+
+
+def summary_lines(fitted: Fitted) -> list[str]:
+    """One sentence for each thing that a reader must know before trusting a number."""
+    account = fitted.account
+    lines = [
+        f"Fitted on {account.used['train_rows']:,} rows ({account.used['train_sent']:,} sent, "
+        f"{account.used['train_held']:,} held), calibrated on {account.used['calibration_rows']:,} later ones, "
+        f"tested on the {account.used['test_rows']:,} newest."
+    ]
+    for name, chance in fitted.chances.items():
+        if chance.note:
+            lines.append(f"{name.replace('_', ', ')}: {chance.note}.")
+    for outcome, lift in fitted.lifts.items():
+        if lift.note:
+            lines.append(f"{outcome}, lift: {lift.note}.")
+    for one in fitted.treatment:
+        lines.append(
+            f"The field {one.name} tells what was sent (missing in {one.missing_held:.0%} of the held rows and "
+            f"{one.missing_sent:.0%} of the sent ones): no model that looks at both arms uses it."
+        )
+    if not fitted.has_control:
+        lines.append("There is no control group in the test slice: no lift is measured, and none is claimed.")
+    return [*lines, *account.warnings]
+
+
+def model_card(
+    fitted: Fitted,
+    evaluation: Evaluation,
+    inputs: Inputs,
+    configuration: Configuration,
+    gate: GateResult | None,
+    notes: Sequence[str],
+) -> str:
+    """Markdown."""
+    observational = fitted.bundle.observational
+    first, last = span(inputs.columns.event_time)
+    text = [
+        "# Tact model card",
+        "",
+        "**For:** deciding whether a message to a customer is sent now, later or not at all. "
+        "It scores messages, not people; it is not made for credit, prices, employment or anything of that kind.",
+        "",
+        f"**Evidence for lift:** {'observational: propensities were estimated, nothing was randomised' if observational else 'randomised: propensities were logged' if fitted.has_control else 'none'}.",
+        "",
+        "## Data",
+        f"- Touchpoints: {inputs.touchpoints_input.rows:,} of {len(inputs.customers):,} customers, {first} to {last}; "
+        f"digest `{inputs.touchpoints_input.digest}`.",
+    ]
+    if inputs.decisions_input is not None:
+        text.append(f"- Decisions: {inputs.decisions_input.rows:,}; digest `{inputs.decisions_input.digest}`.")
+    text += [
+        f"- Outcomes within {configuration.outcomes.window_hours:g} h, goals within "
+        f"{configuration.goals.horizon_hours:g} h.",
+        *(f"- Left out: {rows:,} rows, {reason}." for reason, rows in fitted.account.dropped.items()),
+        "",
+        "## What to know",
+        *(f"- {line}" for line in [*summary_lines(fitted), *notes]),
+        "",
+        "## Figures on the newest rows",
+        "95 % intervals by bootstrap over customers.",
+        "",
+        "| model | figure | value | baseline | gain over the baseline |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {line.model} | {line.figure} | {line.value} | {line.baseline} | {line.gain} |"
+            for line in evaluation.lines
+        ),
+        "",
+    ]
+    if gate is not None:
+        text += ["## Gate", gate.reason + ".", "", *(f"- {'passed' if c.passed else 'FAILED'}: {c.told}" for c in gate.checks), ""]
+    return "\n".join(text)

@@ -1,0 +1,44 @@
+"""The sizes of trees that compete in cross-validation."""
+
+from __future__ import annotations
+
+from data_contracts.configuration import Training
+from training.boosting import Recipe
+
+
+def goal_recipes(training: Training) -> tuple[Recipe, ...]:
+    """For the goal: many classes, so few leaves each."""
+    return (
+        Recipe("pairs", 4, 0.2, 20, 0.005, 0.3, 5.0),
+        Recipe("trees", training.leaves, 0.1, 20, 0.002, 0.3, 5.0),
+    )
+
+
+def contact_recipes(training: Training, positives: int) -> tuple[Recipe, ...]:
+    """For chances: from stumps for a study of forty people to trees for a company.
+
+    Where there are few positives a leaf must hold more rows to say anything about them.
+    """
+    recipes = [
+        Recipe("additive", 2, training.learning_rate, 20, 0.03, 0.2, 10.0),
+        Recipe("pairs", 4, training.learning_rate, 20, 0.02, 0.2, 10.0),
+    ]
+    if positives >= 400:
+        recipes.append(Recipe("trees", training.leaves, training.learning_rate, 50, 0.002, 0.3, 10.0))
+    return tuple(recipes)
+
+
+def effect_recipes(training: Training) -> tuple[Recipe, ...]:
+    """For effects: pseudo-outcomes are mostly noise, so leaves are wide and steps small."""
+    return (
+        Recipe("pairs", 4, training.learning_rate, 100, 0.02, 0.2, 20.0),
+        Recipe("trees", 8, training.learning_rate, 200, 0.01, 0.3, 20.0),
+    )
+
+
+def propensity_recipes() -> tuple[Recipe, ...]:
+    """For the chance of a send where nobody logged it."""
+    return (
+        Recipe("pairs", 4, 0.1, 20, 0.01, 0.3, 10.0),
+        Recipe("trees", 15, 0.1, 50, 0.002, 0.3, 10.0),
+    )

@@ -1,0 +1,155 @@
+"""`tact train` as a function: files → fitted bundle → MLflow run → registered version → gate → champion."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_contracts.configuration import Configuration
+from data_contracts.errors import BundleUnusable
+from data_contracts.times import format_time
+from models.bundle import Bundle
+from training.champion import against_champion
+from training.evaluation import Evaluation, evaluate
+from training.figures import all_figures
+from training.fitting import Fitted, fit
+from training.gates import GateResult, Promote, gate
+from training.inputs import Inputs, read_inputs, span
+from training.model_card import model_card, summary_lines
+from training.progress import SilentStages
+from training.registry import CHALLENGER, CHAMPION, champion_bundle, export_champion
+from training.tracking import code_version, open_run
+
+CONTRACT_VERSION = "1"
+_EXAMPLE_ROWS = 25
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training run came to."""
+
+    version: str
+    run_id: str
+    experiment: str
+    tracking_uri: str
+    fitted: Fitted
+    evaluation: Evaluation
+    gate: GateResult
+    champion: str | None
+    notes: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+def train(
+    touchpoints: Path,
+    decisions: Path | None,
+    configuration: Configuration,
+    home: Path,
+    *,
+    experiment: str = "tact",
+    promote: Promote = "auto",
+    until: int | None = None,
+    stages: SilentStages | None = None,
+) -> Outcome:
+    """Train, track, register, and promote if the gates say so.
+
+    `until` is in microseconds: what was not known by then is left out. Raises what reading and fitting
+    raise; nothing is logged before the models are fitted.
+    """
+    begun, shown = time.perf_counter(), stages or SilentStages()
+    seed = configuration.training.seed
+    with shown.stage("read and validate") as stage:
+        inputs = read_inputs(touchpoints, decisions, configuration, until)
+        log = "no decision log" if inputs.decisions is None else f"{len(inputs.decisions):,} decisions"
+        stage.told(f"{len(inputs.columns):,} touchpoints of {len(inputs.customers):,} customers, {log}")
+    fitted = fit(inputs, configuration, seed, shown)
+    with shown.stage("evaluation") as stage:
+        evaluation = evaluate(fitted, configuration, seed)
+        stage.told(f"{len(fitted.test):,} test rows")
+    with shown.stage("champion") as stage:
+        against, champion, notes = _compare(home, inputs, fitted, evaluation, configuration, seed)
+        stage.told(f"version {champion}" if champion else "none yet")
+    evaluation.metrics |= against or {}
+    decision = gate(promote, evaluation.metrics, against, champion)
+    evaluation.metrics |= {
+        **{f"{name}_rows": float(fitted.account.used[f"{name}_rows"]) for name in ("train", "calibration", "test")},
+        "train_seconds": time.perf_counter() - begun,
+    }
+    bundle = _described(fitted, evaluation, inputs)
+    card = model_card(fitted, evaluation, inputs, configuration, decision, notes)
+    with shown.stage("MLflow run") as stage, open_run(home, experiment, f"train {format_time(inputs.until)}") as run:
+        run.parameters(configuration, {"touchpoints": touchpoints, "decisions": decisions or "none", "seed": seed})
+        run.inputs(inputs.touchpoints_input, inputs.decisions_input)
+        run.tags(_tags(bundle, inputs) | {"mlflow.note.content": card, "gate": decision.reason})
+        run.metrics(evaluation.metrics)
+        for name, figure in all_figures(fitted, evaluation).items():
+            run.figure(figure, name)
+        run.text(card, "model_card.md")
+        names = list(bundle.specification.contact_names)
+        example = pd.DataFrame(fitted.test.matrix[:_EXAMPLE_ROWS], columns=names)
+        version = run.model(bundle, example, card, _tags(bundle, inputs) | {"gate": decision.reason})
+        run.alias(CHALLENGER, version)
+        if decision.promoted:
+            run.alias(CHAMPION, version)
+        ids = run.ids
+        stage.told(f"version {version} of run {ids.run_id[:8]}")
+    if decision.promoted:
+        with shown.stage("export champion") as stage:
+            champion = export_champion(home)
+            stage.told(str(home / "champion"))
+    return Outcome(
+        version, ids.run_id, experiment, ids.tracking_uri, fitted, evaluation, decision, champion, notes, dict(shown.seconds)
+    )
+
+
+def _compare(
+    home: Path, inputs: Inputs, fitted: Fitted, evaluation: Evaluation, configuration: Configuration, seed: int
+) -> tuple[dict[str, float] | None, str | None, tuple[str, ...]]:
+    """Differences to the champion, its version, and what stood in the way."""
+    try:
+        found = champion_bundle(home)
+    except BundleUnusable as error:
+        return None, "?", (f"The champion can't be read: {error.detail}",)
+    if found is None:
+        return None, None, ()
+    version, champion = found
+    change, notes = against_champion(champion, inputs, fitted, evaluation, configuration, seed)
+    until = champion.description.get("data_until")
+    if isinstance(until, str) and until > format_time(fitted.cuts.test):
+        notes.append(
+            f"Champion {version} was trained on data until {until}, inside this test slice: the comparison favours it"
+        )
+    return (change or None), version, tuple(notes)
+
+
+def _described(fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle:
+    first, _ = span(inputs.columns.event_time)
+    description = {
+        **fitted.bundle.description,
+        "version": "0",
+        "trained_at": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "data_from": first,
+        "data_until": format_time(inputs.until),
+        "contract_version": CONTRACT_VERSION,
+        "code_version": code_version(),
+        "metrics": {name: value for name, value in evaluation.metrics.items() if np.isfinite(value)},
+        "warnings": summary_lines(fitted),
+    }
+    return replace(fitted.bundle, description=description)
+
+
+def _tags(bundle: Bundle, inputs: Inputs) -> dict[str, str]:
+    described = bundle.description
+    return {
+        "contract_version": CONTRACT_VERSION,
+        "code_version": str(described["code_version"]),
+        "data_from": str(described["data_from"]),
+        "data_until": str(described["data_until"]),
+        "observational": str(bundle.observational).lower(),
+        "touchpoints_digest": inputs.touchpoints_input.digest,
+        "decisions_digest": inputs.decisions_input.digest if inputs.decisions_input else "none",
+    }
