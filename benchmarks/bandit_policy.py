@@ -19,6 +19,7 @@ from data_contracts.configuration import Outcomes
 from features.builder import Matrix
 from features.columns import Float64, Int64, identifier_hash
 from simulation.clock import WINDOW_STEPS, Floats
+from simulation.company import Company
 from simulation.messages import Pool
 from simulation.rules import Actions
 from simulation.world import World
@@ -58,7 +59,9 @@ class BanditPolicy:
         self._outcomes = outcomes
         self._seed = seed
         names = answers.names
-        categories = [place for place, name in enumerate(names) if name in self._specification.categorical_names]
+        categories = [
+            place for place, name in enumerate(names) if name in self._specification.categorical_names
+        ]
         best = [place for place in np.argsort(-gains) if place not in set(categories)][:FEATURES_KEPT]
         self._numbers = np.asarray(best, dtype=np.int64)
         self._message_fields = [names.index(f"candidate_{name}") for name in ("department", "channel", "topic")]
@@ -85,14 +88,11 @@ class BanditPolicy:
             ):
                 self._learn(context, sent, r, p)
 
-    def begin(self, company: LiveCompany) -> None:
-        """See Listening."""
-        self._company = company
-        self._open = {}
-        self._capped = Capped(self._scores)
-
-    def hear(self, company: LiveCompany) -> None:
+    def observe(self, company: Company) -> None:
         """Learn from the decisions whose outcome is known by now."""
+        if not isinstance(company, LiveCompany):
+            raise TypeError("the bandit needs a company that keeps what it knows")
+        self._company = company
         due = self._open.pop(company.step_number, None)
         if due is None:
             return
@@ -149,7 +149,9 @@ class BanditPolicy:
         scaled = np.nan_to_num(np.clip(scaled, -4.0, 4.0))
         result = []
         for row in range(len(matrix)):
-            numbers = " ".join(f"{place}:{value:.3f}" for place, value in enumerate(scaled[row].tolist()) if value)
+            numbers = " ".join(
+                f"{place}:{value:.3f}" for place, value in enumerate(scaled[row].tolist()) if value
+            )
             words = " ".join(f"{place}={matrix[row, place]:g}" for place in self._state_fields)
             about = " ".join(f"{place}={matrix[row, place]:g}" for place in self._message_fields)
             result.append([f"shared |s {numbers} {words}", f"|a send {about}"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from data_contracts.times import SECOND
 from data_contracts.vocabulary import CHANNELS, DEPARTMENTS, PURPOSES
-from simulation.clock import STEP, Ints
+from simulation.clock import Ints
 from simulation.company import Company
 from simulation.messages import Pool
 from simulation.tables import campaign_id, case_id, message_id
@@ -29,6 +29,8 @@ def candidates_of(pending: Pool, company: Company) -> list[dict[str, Any]]:
     phase = company.world.state.phase[pending.customer]
     cases = case_id(pending.customer, pending.case).to_pylist()
     campaigns = campaign_id(campaign_number(pending), table).to_pylist()
+    grouped = company.models.departments.alternatives & ~table.transactional[pending.kind]
+    groups = message_id(pending.group).to_pylist()
     fields = zip(
         message_id(pending.message).to_pylist(),
         pending.kind.tolist(),
@@ -38,6 +40,7 @@ def candidates_of(pending: Pool, company: Company) -> list[dict[str, Any]]:
         clock.time(pending.created, phase).tolist(),
         clock.time(pending.expires, phase).tolist(),
         pending.offer.tolist(),
+        (group if several else None for group, several in zip(groups, grouped.tolist(), strict=True)),
         strict=True,
     )
     return [
@@ -51,14 +54,13 @@ def candidates_of(pending: Pool, company: Company) -> list[dict[str, Any]]:
             "not_before": created,
             "expires_at": expires,
             "campaign_id": campaign,
-            "group": None,
+            "group": group,
             "attributes": {"discount": offer} if table.has_offer[kind] else {},
         }
-        for message, kind, channel, topic, campaign, created, expires, offer in fields
+        for message, kind, channel, topic, campaign, created, expires, offer, group in fields
     ]
 
 
 def step_at_or_after(company: Company, customer: Ints, time: Ints) -> Ints:
     """The first step of each customer's clock in which a message asked again at `time` would be asked."""
-    grid = company.start + company.world.state.phase[customer] + ASKED_AFTER
-    return np.asarray(-((grid - time) // STEP), dtype=np.int64)
+    return company.models.clock.step_at(time - ASKED_AFTER, company.world.state.phase[customer])

@@ -24,7 +24,16 @@ from simulation.tables import campaign_id, case_id, message_id
 _TIME_BITS = 44
 """Microseconds since the company's start fit into 44 bits for 203 days."""
 _CATEGORIES = ("source", "department", "channel", "direction", "event_type", "topic")
-_ARRAYS = ("event_time", "ingested_time", *_CATEGORIES, "message", "campaign", "value", "sentiment", "properties")
+_ARRAYS = (
+    "event_time",
+    "ingested_time",
+    *_CATEGORIES,
+    "message",
+    "campaign",
+    "value",
+    "sentiment",
+    "properties",
+)
 
 
 class KnownHistory:
@@ -104,13 +113,25 @@ class KnownHistory:
         taken = {name: self._arrays[name][rows] for name in _ARRAYS}
         properties = taken.pop("properties")
         return TouchpointColumns(
-            strings=self._strings,
+            strings=self._compact(taken),
             start=start,
             properties=tuple(
                 (int(row), self._object(int(properties[row]))) for row in np.flatnonzero(properties >= 0)
             ),
             **taken,
         )
+
+    def _compact(self, arrays: dict[str, Any]) -> tuple[str, ...]:
+        """Only the words that are in use, as a packed history has them; `arrays` then point into these."""
+        used = np.zeros(len(self._strings) + 1, np.bool_)
+        for name in _CATEGORIES:
+            used[arrays[name]] = True
+        used[-1] = False
+        place = (np.cumsum(used) - 1).astype(np.int32)
+        place[-1] = -1
+        for name in _CATEGORIES:
+            arrays[name] = place[arrays[name]]
+        return tuple(self._strings[number] for number in np.flatnonzero(used))
 
     def _object(self, number: int) -> dict[str, object]:
         if number not in self._parsed:

@@ -5,8 +5,6 @@ The history is run once under the company's own rules; each policy then runs on 
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 import numpy as np
 
 from benchmarks.known_history import KnownHistory
@@ -17,12 +15,12 @@ from simulation.company import Ablations, Company
 from simulation.kinds import CompanyKind
 from simulation.messages import Pool
 from simulation.records import Rows
-from simulation.rules import SUPPRESS, Actions, Policy
+from simulation.rules import SUPPRESS, Actions, Observer, Policy
 from simulation.world import World
 
 
 class LiveCompany(Company):
-    """A company that keeps what it has come to know, and tells a policy of news before it is asked."""
+    """A company that keeps what it has come to know."""
 
     def __init__(
         self,
@@ -40,7 +38,6 @@ class LiveCompany(Company):
         )
         self._known = KnownHistory(kind, n_customers, start, self.recorder.properties)
         self._unread: list[Rows] = []
-        self.listener: Listening | None = None
 
     @property
     def known(self) -> KnownHistory:
@@ -58,26 +55,12 @@ class LiveCompany(Company):
             raise TypeError("a fork of a live company is a live company")
         twin._known = known.copy(twin.recorder.properties)
         twin._unread = []
-        twin.listener = None
         return twin
 
     def _reveal(self) -> None:
         super()._reveal()
         if self.news.n:
             self._unread.append(self.news)
-        if self.listener is not None:
-            self.listener.hear(self)
-
-
-@runtime_checkable
-class Listening(Protocol):
-    """A policy that learns from what happens, or that waits for events."""
-
-    def begin(self, company: LiveCompany) -> None:
-        """The live run starts; `company` is the one that the policy decides for."""
-
-    def hear(self, company: LiveCompany) -> None:
-        """Rows have become known (`company.news`); messages that wait are in `company.world.pool`."""
 
 
 class PanelOnly:
@@ -91,6 +74,11 @@ class PanelOnly:
         self.inside = np.zeros(n_customers, np.bool_)
         self.inside[panel] = True
 
+    def observe(self, company: Company) -> None:
+        """See Observer."""
+        if isinstance(self.policy, Observer):
+            self.policy.observe(company)
+
     def decide(self, pending: Pool, world: World) -> Actions:
         rows = np.flatnonzero(self.inside[pending.customer])
         answer = self.policy.decide(pending.take(rows), world)
@@ -98,6 +86,7 @@ class PanelOnly:
         result.action[rows] = answer.action
         result.wait_until[rows] = answer.wait_until
         result.send_probability[rows] = answer.send_probability
+        result.recheck[rows] = answer.recheck
         return result
 
 
@@ -137,8 +126,5 @@ def panel_of(company: LiveCompany, size: int) -> Ints:
 def run_live(company: LiveCompany, policy: Policy, days: float, panel: Ints) -> tuple[Account, LiveCompany]:
     """Run `policy` for `days` on a fork of `company`; the account, and the fork at its end."""
     twin = company.fork()
-    if isinstance(policy, Listening):
-        twin.listener = policy
-        policy.begin(twin)
     twin.run(days, PanelOnly(policy, panel, twin.world.state.n))
     return twin.account, twin

@@ -58,7 +58,9 @@ def logged_answers(inputs: Inputs, configuration: Configuration) -> LoggedAnswer
     specification = fit_specification(
         columns, configuration, inputs.until, rows.candidates.attributes_in_use(), words
     )
-    labels = outcome_labels(columns, configuration.outcomes, rows.customer, rows.moment, rows.candidates.message)
+    labels = outcome_labels(
+        columns, configuration.outcomes, rows.customer, rows.moment, rows.candidates.message
+    )
     return LoggedAnswers(
         specification=specification,
         matrix=_matrix(inputs, specification, rows),

@@ -16,6 +16,7 @@ from features.builder import Matrix
 from features.columns import Float64
 from features.specification import FeatureSpecification
 from simulation.clock import Floats
+from simulation.company import Company
 from simulation.messages import Pool
 from simulation.rules import Actions
 from simulation.world import World
@@ -32,7 +33,9 @@ class AnswerPropensity:
     def __init__(self, answers: LoggedAnswers, label: Bools, seed: int) -> None:
         self.specification = answers.specification
         names = answers.names
-        categorical = [place for place, name in enumerate(names) if name in self.specification.categorical_names]
+        categorical = [
+            place for place, name in enumerate(names) if name in self.specification.categorical_names
+        ]
         sent = np.flatnonzero(answers.sent)
         cut = np.quantile(answers.moment[sent], 1.0 - _HELD_OUT)
         early, late = sent[answers.moment[sent] < cut], sent[answers.moment[sent] >= cut]
@@ -91,13 +94,11 @@ class PropensityPolicy:
     def specification(self) -> FeatureSpecification:
         return self.click.specification
 
-    def begin(self, company: LiveCompany) -> None:
-        """See Listening."""
+    def observe(self, company: Company) -> None:
+        """See Observer."""
+        if not isinstance(company, LiveCompany):
+            raise TypeError("propensities need a company that keeps what it knows")
         self._company = company
-        self._capped = Capped(self._scores)
-
-    def hear(self, company: LiveCompany) -> None:
-        """Nothing is learnt while it runs."""
 
     def decide(self, pending: Pool, world: World) -> Actions:
         return self._capped.decide(pending, world)

@@ -66,4 +66,3 @@ def rule_policies() -> dict[str, Callable[[], NeverSend | SendAll | Capped]]:
         "caps": Capped,
         "caps, not while a case is open": lambda: Capped(quiet_during_cases=True),
     }
-

@@ -23,10 +23,12 @@ from policy.decision import decide
 from policy.situation import Send, columns_with_sends, situation
 from policy.verdict import Verdict
 from simulation.clock import Ints
+from simulation.company import Company
 from simulation.messages import Pool
 from simulation.rules import SEND, SUPPRESS, WAIT, Actions
 from simulation.world import World
 
+_EVENT_BIT = {name: 1 << place for place, name in enumerate(EVENT_TYPES)}
 _ACTIONS = {"send": SEND, "wait": WAIT, "suppress": SUPPRESS}
 _KEPT_SENDS = 14 * 86_400_000_000
 """How long a send stays in the ledger: by then its own touchpoint has long been reported."""
@@ -59,9 +61,7 @@ class TactPolicy:
     keep : record every answer in `asked` (for calibration), goal probabilities included
     """
 
-    def __init__(
-        self, bundle: Bundle, configuration: Configuration, seed: int, *, keep: bool = False
-    ) -> None:
+    def __init__(self, bundle: Bundle, configuration: Configuration, seed: int, *, keep: bool = False) -> None:
         self.bundle = bundle
         self.configuration = configuration
         self.asked = Asked() if keep else None
@@ -69,41 +69,19 @@ class TactPolicy:
         self._company: LiveCompany | None = None
         self._sends: dict[int, list[Send]] = {}
         self._first_asked: dict[int, dict[str, int]] = {}
-        self._recheck: dict[int, dict[int, frozenset[str]]] = {}
 
-    def begin(self, company: LiveCompany) -> None:
-        """See Listening."""
+    def observe(self, company: Company) -> None:
+        """See Observer."""
+        if not isinstance(company, LiveCompany):
+            raise TypeError("Tact needs a company that keeps what it knows")
         self._company = company
-        self._sends, self._first_asked, self._recheck = {}, {}, {}
-
-    def hear(self, company: LiveCompany) -> None:
-        """Messages that wait for an event of a type that has just become known are asked about again."""
-        if not self._recheck:
-            return
-        pool = company.world.pool
-        heard: dict[int, set[str]] = {}
-        for customer, code in zip(company.news.customer.tolist(), company.news.event_type.tolist(), strict=True):
-            if customer in self._recheck:
-                heard.setdefault(customer, set()).add(EVENT_TYPES[code])
-        if not heard:
-            return
-        message = pool.message
-        for row in np.flatnonzero(np.isin(pool.customer, list(heard))).tolist():
-            customer = int(pool.customer[row])
-            waits_for = self._recheck[customer].get(int(message[row]))
-            if waits_for and waits_for & heard[customer]:
-                pool.ready[row] = company.world.step[customer]
 
     def decide(self, pending: Pool, world: World) -> Actions:
         """Ask for each customer once."""
         company = self._company
         if company is None:
             raise RuntimeError("the live run has not begun")
-        result = Actions(
-            np.full(pending.n, SUPPRESS, dtype=np.int64),
-            np.zeros(pending.n, dtype=np.int64),
-            np.zeros(pending.n),
-        )
+        result = Actions.of(np.full(pending.n, SUPPRESS, dtype=np.int64), send_probability=np.zeros(pending.n))
         if not pending.n:
             return result
         candidates = candidates_of(pending, company)
@@ -111,12 +89,17 @@ class TactPolicy:
         until = np.zeros(pending.n, dtype=np.int64)
         order = np.argsort(pending.customer, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(pending.customer[order])) + 1):
-            verdicts = self._ask(company, pending, rows, [candidates[row] for row in rows], int(moments[rows[0]]))
+            verdicts = self._ask(
+                company, pending, rows, [candidates[row] for row in rows], int(moments[rows[0]])
+            )
             for verdict in verdicts:
                 row = rows[verdict.place]
                 result.action[row] = _ACTIONS[verdict.action]
                 result.send_probability[row] = verdict.send_probability
                 until[row] = verdict.wait_until or 0
+                result.recheck[row] = sum(
+                    _EVENT_BIT[name] for name in set(verdict.recheck_on) & set(_EVENT_BIT)
+                )
         waits = np.flatnonzero(result.action == WAIT)
         who = pending.customer[waits]
         later = step_at_or_after(company, who, until[waits])
@@ -151,17 +134,14 @@ class TactPolicy:
             HISTORY_LIMIT,
         )
         verdicts = decide(given, scorer, self.configuration.policy, f"{self._seed}-{customer}-{step}")
-        numbers = pending.message[rows]
-        waits: dict[int, frozenset[str]] = self._recheck.setdefault(customer, {})
         for verdict in verdicts:
-            candidate, number = candidates[verdict.place], int(numbers[verdict.place])
-            waits.pop(number, None)
+            candidate = candidates[verdict.place]
             if verdict.action == "send":
                 sends.append(
-                    Send(candidate["message_id"], candidate["department"], candidate["channel"], now, now, "sent")
+                    Send(
+                        candidate["message_id"], candidate["department"], candidate["channel"], now, now, "sent"
+                    )
                 )
-            elif verdict.action == "wait" and verdict.recheck_on:
-                waits[number] = frozenset(verdict.recheck_on)
         self._sends[customer] = sends
         if self.asked is not None:
             self._keep(self.asked, pending, rows, verdicts, now, tuple(scorer.now()[1][0].tolist()))

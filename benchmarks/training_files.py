@@ -19,9 +19,7 @@ CANDIDATE_ATTRIBUTES = {"discount": "number"}
 
 def benchmark_configuration() -> Configuration:
     """The defaults, with the attributes that the simulated companies give declared."""
-    attributes = Attributes.model_validate(
-        {"customer": CUSTOMER_ATTRIBUTES, "candidate": CANDIDATE_ATTRIBUTES}
-    )
+    attributes = Attributes.model_validate({"customer": CUSTOMER_ATTRIBUTES, "candidate": CANDIDATE_ATTRIBUTES})
     return Configuration(attributes=attributes)
 
 

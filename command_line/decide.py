@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -98,7 +99,7 @@ def _read_candidates(file: Path) -> list[dict[str, Any]]:
 
 
 def _show(answer: dict[str, Any], candidates: dict[Any, dict[str, Any]]) -> None:
-    console = Console()
+    console = Console(highlight=False)
     goal = answer["goal"]
     if goal["name"] is not None:
         likely = ", ".join(
@@ -108,48 +109,48 @@ def _show(answer: dict[str, Any], candidates: dict[Any, dict[str, Any]]) -> None
         console.print(f"[bold]{answer['customer_id']}[/bold] is most likely here to: {likely}")
     if answer["degraded"]:
         console.print("[bold red]degraded[/bold red]: see the reasons")
-    table = Table(expand=True, show_lines=True)
-    for name, justify in (("#", "right"), ("message", "left"), ("action", "left"), ("helps", "right")):
-        table.add_column(name, justify=justify, no_wrap=name == "#")  # type: ignore[arg-type]
-    table.add_column("interrupts", justify="right")
-    table.add_column("net value", justify="right")
-    table.add_column("why", ratio=1)
+    console.print()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for name in ("#", "action", "message", "helps", "interrupts", "net value"):
+        table.add_column(name, justify="right" if name in ("#", "helps", "interrupts", "net value") else "left")
     for one in answer["decisions"]:
-        asked = candidates.get(one["message_id"], {})
-        sender = "/".join(str(asked[key]) for key in ("department", "channel", "topic") if asked.get(key))
-        action = f"[{_STYLES[one['action']]}]{one['action']}[/]"
-        if one["wait_until"]:
-            action += f"\nuntil {one['wait_until'][:16].replace('T', ' ')}"
-        if one["recheck_on"]:
-            action += f"\nor on {', '.join(one['recheck_on'])}"
         table.add_row(
             str(one["rank"]),
-            f"{one['message_id']}\n[dim]{sender}[/dim]",
-            action,
+            f"[{_STYLES[one['action']]}]{one['action']}[/]",
+            one["message_id"],
             _chance(one["p_helps"], one["lift_helps"]),
             _chance(one["p_interrupts"], one["lift_interrupts"]),
             "–" if one["net_value"] is None else f"{one['net_value']:+.3f}",
-            "\n".join(f"[dim]{reason['code']}[/dim] {reason['text']}" for reason in one["reasons"])
-            + _signals(one.get("signals")),
         )
     console.print(table)
     console.print(
-        f"[dim]decision {answer['decision_id']} · model {answer['model_version']} · helps and interrupts: chance if "
-        "sent now, and in brackets what sending changes[/dim]"
+        "[dim]helps, interrupts: the chance if sent now (and by how many points sending changes it)[/dim]"
     )
+    for one in answer["decisions"]:
+        asked = candidates.get(one["message_id"], {})
+        sender = ", ".join(
+            str(asked[key]) for key in ("department", "channel", "topic", "purpose") if asked.get(key)
+        )
+        until = f" until {one['wait_until'][:16].replace('T', ' ')} UTC" if one["wait_until"] else ""
+        recheck = f", or when {' or '.join(one['recheck_on'])} arrives" if one["recheck_on"] else ""
+        style = _STYLES[one["action"]]
+        console.print()
+        console.print(
+            f"[bold]{one['rank']} · {one['message_id']}[/bold] [dim]{sender}[/dim]: "
+            f"[{style}]{one['action']}[/]{until}{recheck}"
+        )
+        for told in one["reasons"]:
+            console.print(Padding(f"{told['text']} [dim]{told['code']}[/dim]", (0, 0, 0, 4)))
+        for signal in one.get("signals") or ():
+            text = f"{signal['feature']} = {signal['value']} moves {signal['outcome']} by {signal['contribution']:+.2f}"
+            console.print(Padding(f"[dim]{text}[/dim]", (0, 0, 0, 4)))
+    console.print(f"\n[dim]decision {answer['decision_id']} · model version {answer['model_version']}[/dim]")
 
 
 def _chance(probability: float | None, lift: float | None) -> str:
     if probability is None or lift is None:
         return "–"
-    return f"{probability:.0%}\n({100 * lift:+.1f})"
-
-
-def _signals(signals: list[dict[str, Any]] | None) -> str:
-    if not signals:
-        return ""
-    told = (f"{one['feature']} → {one['outcome']} {one['contribution']:+.2f}" for one in signals)
-    return "\n[dim]" + "; ".join(told) + "[/dim]"
+    return f"{probability:.0%} ({100 * lift:+.1f})"
 
 
 # ---- a whole audience

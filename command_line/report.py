@@ -26,7 +26,9 @@ Examples:
 
 
 @click.command("report", help=_HELP, short_help="What the touches add up to for the customers.")
-@click.option("--touchpoints", type=click.Path(path_type=Path), required=True, help="A file, or a folder of them.")
+@click.option(
+    "--touchpoints", type=click.Path(path_type=Path), required=True, help="A file, or a folder of them."
+)
 @click.option("--decisions", type=click.Path(path_type=Path), help="The decision log, where there is one.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Configuration (TOML).")
 @click.option(
@@ -37,7 +39,9 @@ Examples:
 @click.option(
     "--salt", help="Text that the customers' pseudonyms depend on.  [default: one that comes from the data]"
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The page to write.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The page to write."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(
     touchpoints: Path,
@@ -89,4 +93,6 @@ def command(
         click.echo(json.dumps(made.as_dict(), ensure_ascii=False, allow_nan=False))
         return
     click.echo(f"{made.customers:,} customers, {made.messages:,} messages, {made.since} to {made.until}")
-    click.echo(f"{out}, {written[1].name} and {len(written) - 2} CSV files in {time.perf_counter() - begun:.1f} s")
+    click.echo(
+        f"{out}, {written[1].name} and {len(written) - 2} CSV files in {time.perf_counter() - begun:.1f} s"
+    )

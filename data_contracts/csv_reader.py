@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from data_contracts.columns import Column
+from data_contracts.encodings import Utf8Stream, unmarked, unmarked_bytes
 from data_contracts.errors import UnreadableInput
 from data_contracts.findings import Positions, Problems
 from data_contracts.raw_batches import BLOCK_BYTES, RAW_TEXT_KEPT, RawBatch, Reading, check_columns
@@ -29,9 +30,9 @@ def read_csv(source: Source, file: IO[bytes], table: Sequence[Column], reading: 
     if not file.read(1):
         return
     file.seek(0)
-    broken = _BrokenRows()
+    broken, stream = _BrokenRows(), Utf8Stream(file)
     reader = arrow_csv.open_csv(
-        pa.PythonFile(file, mode="r"),
+        pa.PythonFile(stream, mode="r"),
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
         # Blank lines are kept, so that rows can be counted, and are dropped below.
         parse_options=arrow_csv.ParseOptions(
@@ -47,6 +48,9 @@ def read_csv(source: Source, file: IO[bytes], table: Sequence[Column], reading: 
     try:
         for batch in reader:
             numbers = broken.numbers_around(batch.num_rows)
+            if stream.found:
+                columns = [unmarked(column) for column in batch.columns]
+                batch = pa.RecordBatch.from_arrays(columns, schema=batch.schema)
             yield _raw_batch(source, batch, numbers, broken.passed(), reading)
     except pa.ArrowInvalid as error:
         if "straddling" not in str(error):
@@ -105,7 +109,7 @@ class _BrokenRows:
         lines = row.text.count("\n") + 1
         if lines > 1:
             reason += f"; it runs over {lines} lines, so a quote may never be closed in it"
-        self._waiting.append(_BrokenRow(row.number, reason, row.text[:RAW_TEXT_KEPT]))
+        self._waiting.append(_BrokenRow(row.number, reason, _shown(row.text)))
         return "skip"
 
     def numbers_around(self, rows: int) -> Positions:
@@ -126,6 +130,10 @@ class _BrokenRows:
         """Take the broken rows at the end of the file."""
         taken, self._waiting = self._waiting, []
         return taken
+
+
+def _shown(text: str) -> str:
+    return unmarked_bytes(text[:RAW_TEXT_KEPT].encode()).decode(errors="backslashreplace")
 
 
 def _raw_batch(

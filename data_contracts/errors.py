@@ -69,12 +69,24 @@ class NotFound(TactError):
     status, problem, title = 404, "not-found", "Not found"
 
 
+class MethodNotAllowed(TactError):
+    status, problem, title = 405, "method-not-allowed", "This address takes another method"
+
+
+class BodyTooSlow(TactError):
+    status, problem, title = 408, "body-too-slow", "The body did not arrive in time"
+
+
 class Conflict(TactError):
     status, problem, title = 409, "conflict", "It was already answered differently"
 
 
 class BodyTooLarge(TactError):
     status, problem, title = 413, "body-too-large", "The body is too large"
+
+
+class UnsupportedMediaType(TactError):
+    status, problem, title = 415, "unsupported-media-type", "The body must be JSON"
 
 
 class TooManyRequests(TactError):

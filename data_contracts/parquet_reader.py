@@ -7,6 +7,7 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
 from data_contracts.columns import Column
@@ -34,7 +35,7 @@ def read_parquet(
         start = 1
         for batch in parts.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False):
             rows = batch.num_rows
-            columns = {name: batch.column(name) for name in names}
+            columns = {name: _in_bounds(batch.column(name)) for name in names}
             numbers = np.arange(start, start + rows, dtype=np.int64)
             yield RawBatch(source, rows, columns, numbers, Problems(rows))
             start += rows
@@ -66,6 +67,15 @@ def _check_type(source: Source, column: Column, kind: pa.DataType) -> None:
         fits, remedy = integer, "write text"
     if not fits:
         raise ContractViolation(f"{source.path}: the column {name} has the type {kind}; {remedy}")
+
+
+def _in_bounds(array: pa.Array) -> pa.Array:
+    """The same array; a damaged file can point past the end of its dictionary, which nobody checks."""
+    if pa.types.is_dictionary(array.type) and len(array) > array.null_count:
+        extremes = pc.min_max(array.indices)
+        if extremes["min"].as_py() < 0 or extremes["max"].as_py() >= len(array.dictionary):
+            raise pa.ArrowInvalid("a value is not in the dictionary of its column")
+    return array
 
 
 def _is_text(kind: pa.DataType) -> bool:

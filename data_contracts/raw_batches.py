@@ -15,7 +15,7 @@ from data_contracts.sources import Source
 
 BATCH_ROWS = 131_072
 BLOCK_BYTES = 4 << 20
-"""Text is read in blocks of this size (Arrow reads up to 36 ahead); a row may not be longer."""
+"""Text is read in blocks of this size (Arrow reads some 36 ahead); a row may not be longer."""
 
 RAW_TEXT_KEPT = 2_000
 """How many characters of a row without a form are kept, to show what it was."""
@@ -64,7 +64,7 @@ def check_columns(source: Source, present: Sequence[str], table: Sequence[Column
     if not missing:
         return
     named = f"column {missing[0]} is" if len(missing) == 1 else f"columns {', '.join(missing)} are"
-    there = ", ".join(present[:30]) or "none"
+    there = ", ".join(map(printable, present[:30])) or "none"
     message = f"{source.path}: the required {named} missing; the columns there are: {there}"
     for kind, other in TABLES.items():
         if other is not table and all(column.name in present for column in other if column.required):
@@ -75,3 +75,8 @@ def check_columns(source: Source, present: Sequence[str], table: Sequence[Column
         if close:
             message += f"; is {spellings[close[0]]!r} meant to be {name}?"
     raise UnreadableInput(message)
+
+
+def printable(name: str) -> str:
+    """The name of a column as a message of one line shows it."""
+    return name if name.isprintable() else repr(name)

@@ -13,7 +13,7 @@ from data_contracts.csv_reader import csv_header, read_csv
 from data_contracts.errors import UnreadableInput
 from data_contracts.json_lines_reader import json_keys, read_json_lines
 from data_contracts.parquet_reader import read_parquet
-from data_contracts.raw_batches import RawBatch, Reading
+from data_contracts.raw_batches import RawBatch, Reading, printable
 from data_contracts.sources import Source, find_sources, opened
 
 _READERS = {"parquet": read_parquet, "csv": read_csv, "jsonl": read_json_lines}
@@ -51,7 +51,7 @@ def guess_kind(path: str | Path) -> str:
     }
     best = max(fits, key=lambda kind: fits[kind])
     if list(fits.values()).count(fits[best]) > 1:
-        there = ", ".join(sorted(names)[:30]) or "none"
+        there = ", ".join(map(printable, sorted(names)[:30])) or "none"
         raise UnreadableInput(
             f"{source.path}: its columns look neither like touchpoints nor like decisions; "
             f"the columns there are: {there}"

@@ -125,7 +125,7 @@ def opened(source: Source) -> Iterator[IO[bytes]]:
                     yield file
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise UnreadableInput(f"{source.path}: the gzip data is damaged or cut off ({error})") from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         # Arrow raises OSError for damaged data too, then without the name of a fault of the system.
         if isinstance(error, OSError) and error.strerror:
             raise UnreadableInput(f"{source.path}: {error.strerror}") from None

@@ -6,6 +6,7 @@ description; each booster is LightGBM's own text in a file beside it. Nothing is
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +146,7 @@ class Bundle:
 
         raw = {
             "format_version": FORMAT_VERSION,
+            "columns_digest": columns_digest(self.specification),
             "specification": json.loads(self.specification.to_json()),
             "configuration": self.configuration.model_dump(mode="json"),
             "goal": {
@@ -166,6 +168,15 @@ class Bundle:
         for name, text in boosters.items():
             (folder / f"{name}.txt").write_text(text, encoding="utf-8")
         (folder / "bundle.json").write_text(json.dumps(raw, indent=1), encoding="utf-8")
+
+
+def columns_digest(specification: FeatureSpecification) -> str:
+    """A digest of the design matrix's columns in order, goals included.
+
+    Boosters know columns by place: a bundle whose JSON was written again in another order would
+    answer with the wrong column under each name, and nothing else would notice.
+    """
+    return hashlib.blake2b("\n".join(specification.contact_names).encode(), digest_size=16).hexdigest()
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -194,8 +205,11 @@ def load_bundle(folder: Path) -> Bundle:
             "horizon_hours": configuration["goals"]["horizon_hours"],
             "items": configuration["goals"]["items"],
         }
+        specification = FeatureSpecification.from_json(json.dumps(raw["specification"]))
+        if raw["columns_digest"] != columns_digest(specification):
+            raise BundleUnusable(f"{folder}: the features are not those, or not in the order, of the boosters")
         return Bundle(
-            specification=FeatureSpecification.from_json(json.dumps(raw["specification"])),
+            specification=specification,
             configuration=Configuration.model_validate(configuration),
             goal=booster(raw["goal"]["booster"]),
             goal_prior=tuple(raw["goal"]["prior"]),

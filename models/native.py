@@ -8,8 +8,8 @@ that it does not read.
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ NORMAL, RAW_SCORE, CONTRIBUTIONS = 0, 1, 3
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL:
     """The shared library that ships inside the lightgbm wheel; raises BundleUnusable without one."""
-    found = importlib.util.find_spec("lightgbm")
+    found = PathFinder.find_spec("lightgbm")
     for folder in found.submodule_search_locations or [] if found else []:
         for place in (Path(folder) / "lib", Path(folder) / "bin"):
             for file in sorted(place.glob("lib_lightgbm.*")):

@@ -58,6 +58,7 @@ class CustomerScorer:
         self._encoded = encode(columns, bundle.specification)
         self._candidates = candidate_arrays(candidates, bundle.specification)
         self._now: tuple[States, Float64] | None = None
+        self._design_now: Design | None = None
 
     def now(self) -> tuple[States, Float64]:
         """State features and goal probabilities (shape (1, goals + 1)) at `as_of`."""
@@ -92,7 +93,11 @@ class CustomerScorer:
 
     def score(self, moments: Int64, candidates: Int64) -> Chances:
         """Chances of each candidate (by place) at each moment (microseconds, none before `as_of`)."""
-        rows = self.design(moments, candidates)
+        is_now = len(moments) == 1 and moments[0] == self.as_of
+        if is_now and candidates.tolist() == list(range(len(self._raw_candidates))):
+            rows = self.design_now()
+        else:
+            rows = self._design(moments, candidates)
         shape = (len(candidates), len(moments))
         results = {name: self.bundle.contact[name].predict(rows) for name in OUTCOMES}
         price = np.zeros(len(rows)) if self.bundle.price is None else self.bundle.price.predict(rows)
@@ -104,7 +109,14 @@ class CustomerScorer:
             price=price.reshape(shape),
         )
 
-    def design(self, moments: Int64, candidates: Int64) -> Design:
+    def design_now(self) -> Design:
+        """The design matrix of every candidate at `as_of`: what an answer is logged and explained with."""
+        if self._design_now is None:
+            everyone = np.arange(len(self._raw_candidates), dtype=np.int64)
+            self._design_now = self._design(np.asarray([self.as_of], np.int64), everyone)
+        return self._design_now
+
+    def _design(self, moments: Int64, candidates: Int64) -> Design:
         """The contact models' design matrix, shape (candidates · moments, contact features), in parts."""
         if len(moments) == 1 and moments[0] == self.as_of:
             state, goals = self.now()

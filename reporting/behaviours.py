@@ -39,22 +39,29 @@ class _Weeks:
 def behaviours(study: Study) -> Figure:
     """Rows by `behaviour` and `cost`, in no order: the page ranks them.
 
-    `harm`: difference in the chance of a harm event or a negative answer in the week after; `harmed`: that,
+    `harm`: difference in the chance of a harm event in the week after; `harmed`: that,
     times the weeks in which it happened; `detractor`: difference in the share of detractors among NPS answers
     in the 30 days after; `spending`: difference in spending in the 4 weeks after, for each such week.
     """
     record = study.record
     weeks = _weeks(study)
-    n = len(weeks.owner)
     own = _count(study, weeks, record.inbound)
-    hurt = _count(study, weeks, record.flagged("negative", "harm")) > 0
+    harms = record.flagged("harm")
+    only_answers = not harms.any()
+    hurt = _count(study, weeks, record.flagged("negative") if only_answers else harms) > 0
     cases = study.outlook.cases
-    case_week = np.zeros(n, np.bool_)
+    case_week = cases.open_at(weeks.owner, record.first[weeks.owner] + weeks.number * WEEK)
     case_place = weeks.of(cases.customer, cases.opened, record.first)
     case_week[case_place[case_place >= 0]] = True
-    # Alike: how much they did themselves, whether a case was opened, whether they had said no that week.
+    # Alike: how much they did themselves, whether a case was open, whether they were harmed that week, and how
+    # many messages they got in the week before: some customers get more in every week.
     activity = np.searchsorted([1, 4, 10], own, side="right")
-    stratum = (activity * 2 + case_week) * 2 + hurt
+    messages = np.searchsorted([1, 3, 6], _count(study, weeks, record.flagged("contact")), side="right")
+    before = np.where(weeks.number == 0, 4, np.append(0, messages[:-1]))
+    stratum = ((activity * 2 + case_week) * 2 + hurt) * 5 + before
+    if only_answers:
+        # Where the only harm is an answer, there must be messages in the week after to answer to.
+        stratum = stratum * 4 + np.append(messages[1:], 0)
     followed = weeks.number + 1 < weeks.length[weeks.owner]
     next_hurt = np.append(hurt[1:], False)
     spent = _count(study, weeks, record.flagged("purchase") & (record.columns.value > 0), record.columns.value)
@@ -82,7 +89,9 @@ def behaviours(study: Study) -> Figure:
             rows.append(Row({**labels, "cost": "spending"}, spending))
     note = (
         "Customer weeks with the behaviour against the weeks of customers in a like situation without it (own "
-        "activity, a case opened, a no in the same week). Nothing was drawn here: read it as where to look first."
+        "activity, an open case, harm in the same week, messages in the week before). Harm: the configuration’s harm "
+        "events, or where none is reported negative answers, then among as many messages. Nothing was drawn "
+        "here: read it as where to look first."
     )
     return study.figure("behaviours", "What makes detractors", note, rows)
 

@@ -78,13 +78,14 @@ def cases_of(record: Record) -> Cases:
 def _keys(record: Record, opened_rows: Int64) -> Int64:
     """What ties rows to a case: campaign, topic or nothing but the customer, whichever the source gives."""
     resolved = np.flatnonzero(record.flagged("case_resolved"))
-    topic = record.history.topic.astype(np.int64) + 2
+    topic = record.history.topic.astype(np.int64) + 1  # 0 for none, as with campaigns
     levels = (record.columns.campaign, topic, np.ones(len(topic), np.int64))
     for key in levels[:2]:
         of_opened, of_resolved = pair_codes(
             (record.customer[opened_rows], key[opened_rows]), (record.customer[resolved], key[resolved])
         )
-        if len(resolved) and np.isin(of_resolved, of_opened).mean() > 0.5:
+        found = np.isin(of_resolved, of_opened) & (key[resolved] != 0)
+        if len(resolved) and found.mean() > 0.5:
             return key
     return levels[2]
 
@@ -92,9 +93,7 @@ def _keys(record: Record, opened_rows: Int64) -> Int64:
 def _next_of(record: Record, among: Bools, key: Int64, rows: Int64) -> Int64:
     """For each row the next row of `among` with the same customer and key, -1 for none."""
     chosen = np.flatnonzero(among)
-    of_chosen, of_rows = pair_codes(
-        (record.customer[chosen], key[chosen]), (record.customer[rows], key[rows])
-    )
+    of_chosen, of_rows = pair_codes((record.customer[chosen], key[chosen]), (record.customer[rows], key[rows]))
     found = Occurrences(of_chosen, record.time[chosen]).next_after(of_rows, record.time[rows])
     return np.where(found >= 0, chosen[found] if len(chosen) else -1, -1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_contracts.items import MICROSECONDS_PER_HOUR
 from features.columns import Float64, Int64
 from reporting.customer_kpis import latest_answers
 from reporting.decision_rows import DecisionRows
@@ -15,6 +16,8 @@ from reporting.resampling import BOOTSTRAP, interval
 from reporting.study import Study
 
 _WEEK = 7 * 86_400_000_000.0
+_LEAST_IN_ARM = 100
+"""Fewest drawn rows of an arm that measure what a department's messages do in a situation."""
 
 
 def holdout(study: Study) -> Figure | None:
@@ -51,14 +54,26 @@ def holdout(study: Study) -> Figure | None:
     add("negative answers a week", "per_week", events("negative"), weeks)
     bought = since & record.flagged("purchase") & (record.columns.value > 0)
     if bought.any():
-        add("spending a week", "money", record.per_customer(record.customer[bought], record.columns.value[bought]), weeks)
+        add(
+            "spending a week",
+            "money",
+            record.per_customer(record.customer[bought], record.columns.value[bought]),
+            weeks,
+        )
     there = (weeks > 2).astype(np.float64)
     active = record.inbound & (record.time >= (record.ends - 14 * 86_400_000_000)[record.customer])
-    add("active in the last 14 days", "share", (record.per_customer(record.customer[active]) > 0) * there, there)
+    add(
+        "active in the last 14 days", "share", (record.per_customer(record.customer[active]) > 0) * there, there
+    )
     customer, score = latest_answers(study, since & record.flagged("nps"))
     if len(customer):
         net = np.where(score >= 9, 100.0, np.where(score <= 6, -100.0, 0.0))
-        add("NPS", "score", np.bincount(customer, weights=net, minlength=n), np.bincount(customer, minlength=n).astype(float))
+        add(
+            "NPS",
+            "score",
+            np.bincount(customer, weights=net, minlength=n).astype(np.float64),
+            np.bincount(customer, minlength=n).astype(np.float64),
+        )
     note = (
         "Customers are in the holdout by a stable hash, and Tact only logs there. From each customer’s first "
         "decision to the end of their observation."
@@ -82,13 +97,21 @@ def ledger(study: Study) -> Figure | None:
         labels = {"department": study.name(code)}
         for what, count in asked.counts(mine):
             rows.append(Row({**labels, "what": what}, count))
+        late = np.flatnonzero(mine & asked.later)
+        waited = study.draws.median(
+            "hours", asked.waited_hours[late], decisions.customer[late], "messages sent later"
+        )
+        rows.append(Row({**labels, "what": "waited"}, waited))
         lost = np.flatnonzero(mine & asked.never)
         for what, estimate in _lost(study, decisions, code, lost):
             rows.append(Row({**labels, "what": what}, estimate))
     weights = study.record.configuration.policy
     note = (
-        "Messages that a decision held back and that never went out. Help lost and harm avoided: their number "
-        "times the drawn effect of sending for the department in a like situation. Value lost: the sender’s own "
+        "Lost and avoided: messages that a decision held back and that never went out. "
+        "Help lost and harm avoided: their number "
+        "times the drawn effect of sending for the department in a like situation (another department within 48 h "
+        "or not, case open or not). Where a rule held back the worst of these, harm avoided is a low estimate. "
+        "Value lost: the sender’s own "
         "value of a message times the help lost. Net for the customer: "
         f"{weights.helps_weight:g} × help lost − {weights.interrupts_weight:g} × harm avoided; below 0, holding "
         "back was right."
@@ -97,18 +120,23 @@ def ledger(study: Study) -> Figure | None:
 
 
 class _Asked:
-    """What became of each message that was asked about: one row stands for it, its last decision."""
+    """What became of each message that was asked about: one row stands for it, its last decision.
 
-    def __init__(self, last: Bools, first_sent: Bools, ever_sent: Bools) -> None:
-        self.last, self.at_once, self.ever_sent = last, first_sent, ever_sent
-        self.never = last & ~ever_sent
+    `waited_hours` from the first question to the send; infinite where it was never sent.
+    """
+
+    def __init__(self, last: Bools, at_once: Bools, waited_hours: Float64) -> None:
+        self.last, self.at_once, self.waited_hours = last, at_once, waited_hours
+        self.ever_sent = np.isfinite(waited_hours)
+        self.never = last & ~self.ever_sent
+        self.later = last & self.ever_sent & ~at_once
 
     def counts(self, mine: Bools) -> list[tuple[str, Estimate]]:
         chosen = mine & self.last
         parts = (
             ("asked", chosen),
             ("sent at once", chosen & self.at_once),
-            ("sent later", chosen & self.ever_sent & ~self.at_once),
+            ("sent later", chosen & self.later),
             ("never sent", chosen & self.never),
         )
         return [(name, _counted(int(rows.sum()))) for name, rows in parts]
@@ -127,10 +155,13 @@ def _asked(decisions: DecisionRows) -> _Asked:
     is_last = np.zeros(len(group), np.bool_)
     is_last[last] = True
     size = int(group.max(initial=-1)) + 1
-    ever = np.bincount(group, weights=decisions.sent, minlength=size) > 0
-    at_once = np.zeros(size, np.bool_)
-    at_once[group[first]] = decisions.sent[first]
-    return _Asked(is_last, at_once[group], ever[group])
+    never = np.iinfo(np.int64).max
+    sent_at = np.full(size, never, np.int64)
+    np.minimum.at(sent_at, group[decisions.sent], decisions.time[decisions.sent])
+    asked_at, at_once = np.zeros(size, np.int64), np.zeros(size, np.bool_)
+    asked_at[group[first]], at_once[group[first]] = decisions.time[first], decisions.sent[first]
+    waited = np.where(sent_at == never, np.inf, (sent_at - asked_at) / MICROSECONDS_PER_HOUR)
+    return _Asked(is_last, at_once[group], waited[group])
 
 
 def _lost(study: Study, decisions: DecisionRows, code: int, lost: Int64) -> list[tuple[str, Estimate]]:
@@ -141,6 +172,10 @@ def _lost(study: Study, decisions: DecisionRows, code: int, lost: Int64) -> list
     measures = np.flatnonzero(decisions.measures & (decisions.department == code))
     situation = decisions.situation
     like = (situation.others(decisions.department) >= 1) * 2 + situation.case_elsewhere
+    enough = np.bincount(like[measures], minlength=4) >= 2 * _LEAST_IN_ARM
+    if enough[like[lost]].mean() < 0.5:
+        reason = "most were held back in situations in which nothing was drawn: what they would have done is not known"
+        return [(name, unknown("count", reason, customers, len(lost))) for name in names]
     effects = []
     for outcome in (decisions.helped, decisions.interrupted):
         found = _effects_by_situation(study, decisions, measures, like, outcome.astype(np.float64))
@@ -155,13 +190,18 @@ def _lost(study: Study, decisions: DecisionRows, code: int, lost: Int64) -> list
     for cell in range(4):
         rows = lost[like[lost] == cell]
         counts[:, cell] = weights @ np.bincount(decisions.customer[rows], minlength=n)
-        values[:, cell] = weights @ np.bincount(decisions.customer[rows], weights=decisions.value[rows], minlength=n)
+        values[:, cell] = weights @ np.bincount(
+            decisions.customer[rows], weights=decisions.value[rows], minlength=n
+        )
     helped, harmed = ((counts * one).sum(axis=1) for one in effects)
     policy = study.record.configuration.policy
     net = policy.helps_weight * helped - policy.interrupts_weight * harmed
     told = ((helped, "count"), (harmed, "count"), ((values * effects[0]).sum(axis=1), "money"), (net, "score"))
     result: list[tuple[str, Estimate]] = []
     for name, (drawn, unit) in zip(names, told, strict=True):
+        if name == "value lost" and not values[0].any():
+            result.append((name, unknown("money", "the log gives no value", customers, len(lost))))
+            continue
         low, high = interval(drawn[1:])
         result.append((name, Estimate(unit, float(drawn[0]), low, high, customers, len(lost), BOOTSTRAP)))  # type: ignore[arg-type]
     return result
@@ -174,7 +214,7 @@ def _effects_by_situation(
 
     def effect(chosen: Int64) -> Float64 | None:
         sent = decisions.sent[chosen]
-        if min(int(sent.sum()), int((~sent).sum())) < 100:
+        if min(int(sent.sum()), int((~sent).sum())) < _LEAST_IN_ARM:
             return None
         n = study.record.n_customers
         sums = effect_sums(decisions.customer[chosen], sent, decisions.propensity[chosen], outcome[chosen], n)
@@ -192,7 +232,10 @@ def _groups(
 ) -> list[tuple[str, Estimate]]:
     difference: Unit = "points" if unit == "share" else unit
     result = [
-        (name, study.rate(unit, top * group, bottom * group, int((group & (bottom > 0)).sum()), what="customers"))
+        (
+            name,
+            study.rate(unit, top * group, bottom * group, int((group & (bottom > 0)).sum()), what="customers"),
+        )
         for name, group in (("with Tact", treated), ("holdout", held_out))
     ]
     gap = between_customers(study.draws, difference, treated, held_out, top, bottom)

@@ -13,7 +13,7 @@ import numpy as np
 
 from data_contracts.times import format_time
 from features.columns import Float64, Int64
-from reporting.estimates import Estimate, Figure, Row, unknown
+from reporting.estimates import Estimate, Figure, Row, Unit, unknown
 from reporting.moments import DAY, WEEK
 from reporting.record import Bools
 from reporting.resampling import share
@@ -46,7 +46,11 @@ def customer_kpis(study: Study) -> Figure:
         add("repeat", "bought again", unknown("share", _NOT_REPORTED))
     add("retention", f"active after {_RETENTION_DAYS} days", _retained(study))
     own = record.per_customer(record.customer[record.inbound])
-    add("engagement", "own events a week", study.rate("per_week", own, record.observed_weeks, int(own.sum()), what="events"))
+    add(
+        "engagement",
+        "own events a week",
+        study.rate("per_week", own, record.observed_weeks, int(own.sum()), what="events"),
+    )
     add("engagement", "messages answered", _answered(study))
     mood = ~np.isnan(record.columns.sentiment)
     add("sentiment", "mean", _mean(study, mood, record.columns.sentiment))
@@ -54,7 +58,11 @@ def customer_kpis(study: Study) -> Figure:
     _csat(study, add)
     referred = record.of_types("referred")
     if referred.any():
-        add("referrals", "referred somebody", study.share_of_customers(record.per_customer(record.customer[referred]) > 0))
+        add(
+            "referrals",
+            "referred somebody",
+            study.share_of_customers(record.per_customer(record.customer[referred]) > 0),
+        )
     else:
         add("referrals", "referred somebody", unknown("share", _NOT_REPORTED))
     note = (
@@ -77,13 +85,17 @@ def customer_trends(study: Study) -> Figure:
         start = record.begin + number * length
         now = period == number
         labels = {"from": format_time(start)[:10]}
-        seen = np.clip(np.minimum(record.ends, start + length) - np.maximum(record.first, start), 0, length) / WEEK
+        seen = (
+            np.clip(np.minimum(record.ends, start + length) - np.maximum(record.first, start), 0, length) / WEEK
+        )
 
         def rate(rows_now: Bools, seen: Float64 = seen, weights: Float64 | None = None) -> Estimate:
             chosen = None if weights is None else weights[rows_now]
             counts = record.per_customer(record.customer[rows_now], chosen)
-            unit = "per_week" if weights is None else "money"
-            return study.rate(unit, counts, seen, max(int(rows_now.sum()), int((seen > 0).sum())), what="events")
+            unit: Unit = "per_week" if weights is None else "money"
+            return study.rate(
+                unit, counts, seen, max(int(rows_now.sum()), int((seen > 0).sum())), what="events"
+            )
 
         rows.append(Row({"figure": "engagement", **labels}, rate(now & record.inbound)))
         rows.append(Row({"figure": "touches", **labels}, rate(now & record.flagged("contact"))))
@@ -130,7 +142,11 @@ def _retained(study: Study) -> Estimate:
     record = study.record
     after = record.first + _RETENTION_DAYS * DAY
     watched = after + WEEK <= record.ends
-    own = record.inbound & (record.time >= after[record.customer]) & (record.time < (after + WEEK)[record.customer])
+    own = (
+        record.inbound
+        & (record.time >= after[record.customer])
+        & (record.time < (after + WEEK)[record.customer])
+    )
     return study.share_of_customers(record.per_customer(record.customer[own]) > 0, watched)
 
 
@@ -147,7 +163,9 @@ def _mean(study: Study, rows: Bools, values: Float64) -> Estimate:
     if not known.any():
         return unknown("score", _NOT_REPORTED)
     total = record.per_customer(record.customer[known], values[known])
-    return study.rate("score", total, record.per_customer(record.customer[known]), int(known.sum()), what="answers")
+    return study.rate(
+        "score", total, record.per_customer(record.customer[known]), int(known.sum()), what="answers"
+    )
 
 
 def _net(study: Study, rows: Bools) -> Estimate:
@@ -173,9 +191,13 @@ def _nps(study: Study, add: Callable[[str, str, Estimate], None]) -> None:
     n = study.record.n_customers
     there = np.bincount(customer, minlength=n).astype(np.float64)
     net = np.where(score >= 9, 100.0, np.where(score <= 6, -100.0, 0.0))
-    total = np.bincount(customer, weights=net, minlength=n)
+    total = np.bincount(customer, weights=net, minlength=n).astype(np.float64)
     add("nps", "score", study.rate("score", total, there, len(customer), what="answers"))
-    for part, hits in (("promoters", score >= 9), ("passives", (score > 6) & (score < 9)), ("detractors", score <= 6)):
+    for part, hits in (
+        ("promoters", score >= 9),
+        ("passives", (score > 6) & (score < 9)),
+        ("detractors", score <= 6),
+    ):
         add("nps", part, share(np.bincount(customer[hits], minlength=n).astype(float), there, "answers"))
 
 
@@ -186,9 +208,13 @@ def _csat(study: Study, add: Callable[[str, str, Estimate], None]) -> None:
         return
     n = study.record.n_customers
     there = np.bincount(customer, minlength=n).astype(np.float64)
-    total = np.bincount(customer, weights=score, minlength=n)
+    total = np.bincount(customer, weights=score, minlength=n).astype(np.float64)
     add("csat", "mean", study.rate("score", total, there, len(customer), what="answers"))
-    for part, hits in (("good (4–5)", score >= 4), ("middling (3)", (score > 2) & (score < 4)), ("bad (1–2)", score <= 2)):
+    for part, hits in (
+        ("good (4–5)", score >= 4),
+        ("middling (3)", (score > 2) & (score < 4)),
+        ("bad (1–2)", score <= 2),
+    ):
         add("csat", part, share(np.bincount(customer[hits], minlength=n).astype(float), there, "answers"))
 
 

@@ -33,7 +33,8 @@ def department_kpis(study: Study, targets: Targets) -> Figure:
             rows.append(_judged(study.name(code), name, estimate, targets))
         rows += _volumes(study, code)
     note = (
-        "Leads, demos and pipeline are events for 100 customers a month. Figures of messages count answers within the window of outcomes. Times are medians over cases opened "
+        "Leads, demos and pipeline are events for 100 customers a month. Figures of messages count answers within "
+        "the window of outcomes. Times are medians over cases opened "
         f"at least {_CASE_DAYS} days before the end. Volumes are met where the second half of the window has no "
         "less than the first. Targets are rules of thumb until a file of your own says otherwise."
     )
@@ -71,7 +72,10 @@ def same_customers(study: Study) -> Figure:
             else:
                 in_case = contacts.situation.case_elsewhere
                 add("while_case_open", study.share_of(in_case, mine, contacts.customer, "messages"))
-        add("interrupted", study.share_of(contacts.interrupted, mine & contacts.over, contacts.customer, "messages"))
+        add(
+            "interrupted",
+            study.share_of(contacts.interrupted, mine & contacts.over, contacts.customer, "messages"),
+        )
     note = (
         "The customers that the department wrote to. Interrupted: a negative answer to the message, or a harm "
         "event of the customer, within the window of outcomes after it."
@@ -99,7 +103,10 @@ def _own(study: Study, code: int) -> list[tuple[str, Estimate]]:
         if csat.any():
             good = record.matching(("csat_answered >= 4",))
             result.append(("csat_good", study.share_of(good, csat, record.customer, "answers")))
-    by_name: dict[str, Callable[[Study], list[tuple[str, Estimate]]]] = {"product": _product, "success": _success}
+    by_name: dict[str, Callable[[Study], list[tuple[str, Estimate]]]] = {
+        "product": _product,
+        "success": _success,
+    }
     if name in by_name:
         result += by_name[name](study)
     asked = _surveys(study, code)
@@ -154,7 +161,8 @@ def _surveys(study: Study, code: int) -> Bools:
     topics = study.record.columns.strings
     rows = study.outlook.contact_rows
     words = np.array(["survey" in word for word in topics] + [False])
-    return (study.contacts.department == code) & words[study.record.columns.topic[rows]]
+    about: Bools = words[study.record.columns.topic[rows]] & (study.contacts.department == code)
+    return about
 
 
 def _survey_answered(study: Study) -> Bools:
@@ -200,7 +208,7 @@ def _volumes(study: Study, code: int) -> list[Row]:
         late = found & (record.time > middle)
         months = np.maximum(record.ends - record.first, 0) / (30.0 * DAY)
         counts = record.per_customer(record.customer[found])
-        estimate = study.rate("per_100_months", counts, months, int(found.sum()), 100.0, "events")
+        estimate = study.rate("per_100_months", counts, months, int((months > 0).sum()), 100.0, "customers")
         before, after = int(found.sum() - late.sum()), int(late.sum())
         verdict = ("yes" if after >= _COUNTED_AS_STEADY * before else "no") if estimate.known else ""
         labels = {"department": "sales", "figure": name, "target": "first half", "met": verdict}

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Unit = Literal[
-    "share", "points", "hours", "per_week", "per_100_months", "score", "money", "count", "per_case"
-]
+Unit = Literal["share", "points", "hours", "per_week", "per_100_months", "score", "money", "count", "per_case"]
 
 LEAST_CUSTOMERS = 20
 """A figure that fewer customers stand behind is not shown."""
@@ -67,7 +65,9 @@ def too_little(unit: Unit, customers: int, rows: int, what: str = "rows") -> Est
     if customers >= LEAST_CUSTOMERS and rows >= LEAST_ROWS:
         return None
     needed = f"needs {LEAST_ROWS} {what} of {LEAST_CUSTOMERS} customers"
-    return unknown(unit, f"too little data: {rows:,} {what} of {customers:,} customers; {needed}", customers, rows)
+    return unknown(
+        unit, f"too little data: {rows:,} {what} of {customers:,} customers; {needed}", customers, rows
+    )
 
 
 @dataclass(frozen=True, slots=True)

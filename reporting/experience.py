@@ -45,6 +45,10 @@ def experience(study: Study) -> Figure:
             _if_any(study, "negative", contacts.situation.after_no, "messages"),
         ),
     ]
+    last_seen = np.zeros(record.n_customers, np.int64)
+    np.maximum.at(last_seen, record.customer, record.time)
+    silent = (last_seen < record.end - (record.end - record.begin) // 3) & (record.ends == record.end)
+    rows.append(Row({"what": "silent_at_the_end", "of": "customers"}, study.share_of_customers(silent)))
     for flag in ("handed_off", "gate", "contact_unanswered", "quote_revised"):
         rows += _friction(study, flag, weeks)
     note = (
@@ -125,7 +129,7 @@ def _friction(study: Study, flag: str, weeks: Float64) -> list[Row]:
         Row(
             {**labels, "of": "customer months"},
             study.rate(
-                "per_100_months", counts, weeks, int(found.sum()), 100.0 * _MONTH_WEEKS, "events"
+                "per_100_months", counts, weeks, int((weeks > 0).sum()), 100.0 * _MONTH_WEEKS, "customers"
             ),
         ),
     ]

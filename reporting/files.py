@@ -25,7 +25,9 @@ def write_report(report: Report, out: Path) -> tuple[Path, ...]:
     folder = out.with_name(f"{out.stem}-figures")
     summary = out.with_suffix(".json")
     if summary == out:
-        raise InvalidRequest(f"--out: {out} is the name of the figures’ JSON; give the page another ending, as .html")
+        raise InvalidRequest(
+            f"--out: {out} is the name of the figures’ JSON; give the page another ending, as .html"
+        )
     tables = {folder / f"{key}.csv": figure_csv(figure) for key, figure in report.figures.items()}
     tables[folder / "timelines.csv"] = timelines_csv(report)
     try:
@@ -56,7 +58,9 @@ def timelines_csv(report: Report) -> str:
     names = ("hours", "weekday", "department", "kind", "event_type", "channel", "topic", "effect", "value")
     lines: list[list[object]] = [["customer", *names]]
     lines += [
-        [one.pseudonym, *(getattr(mark, name) for name in names)] for one in report.timelines for mark in one.marks
+        [one.pseudonym, *(getattr(mark, name) for name in names)]
+        for one in report.timelines
+        for mark in one.marks
     ]
     return _csv(lines)
 

@@ -25,7 +25,8 @@ def _against_nothing(study: Study) -> Figure:
     measures = decisions.measures
     others = decisions.situation.others(decisions.department)
     rows: list[Row] = []
-    for further in study.senders:
+    asked = [code for code in study.senders if (measures & (decisions.department == code)).any()]
+    for further in asked:
         mine = measures & (decisions.department == further)
         for earlier in [None, *study.senders]:
             # Nobody at all: its own earlier message is on the diagonal.

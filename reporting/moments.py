@@ -40,7 +40,8 @@ class Situation:
     def others(self, department: Int64) -> Int64:
         """How many other departments wrote in the 48 hours before, shape (m,)."""
         own = self.touched[np.arange(len(department)), department]
-        return self.touched.sum(axis=1).astype(np.int64) - own
+        others: Int64 = self.touched.sum(axis=1).astype(np.int64) - own
+        return others
 
 
 class Outlook:
@@ -81,7 +82,10 @@ class Outlook:
     def situation(self, customer: Int64, moment: Int64, department: Int64) -> Situation:
         """The situation before each moment; `department` is the one that wants to write."""
         touched = np.stack(
-            [one.count_before(customer, moment - COLLISION, moment) > 0 for one in self._contacts_by_department],
+            [
+                one.count_before(customer, moment - COLLISION, moment) > 0
+                for one in self._contacts_by_department
+            ],
             axis=1,
         )
         own = np.searchsorted([1, 4, 10], self._own.count_before(customer, moment - WEEK, moment), side="right")
@@ -110,7 +114,8 @@ class Outlook:
             )
             span = self._span(item.within_hours, hours)
             result |= Occurrences(events, record.time[rows]).count_after(queries, moment, moment + span) > 0
-        return result & (message != 0)
+        linked: Bools = result & (message != 0)
+        return linked
 
     def happened(
         self, texts: tuple[str, ...], customer: Int64, moment: Int64, hours: float | None = None

@@ -58,9 +58,7 @@ class Occurrences:
         return np.where(found, self.order[safe], -1)
 
 
-def pair_codes(
-    first: tuple[Int64, Int64], second: tuple[Int64, Int64]
-) -> tuple[Int64, Int64]:
+def pair_codes(first: tuple[Int64, Int64], second: tuple[Int64, Int64]) -> tuple[Int64, Int64]:
     """Number the pairs of two sides (each: two arrays) so that equal pairs have the same number."""
     _, inner = np.unique(np.concatenate([first[1], second[1]]), return_inverse=True)
     outer = np.concatenate([first[0], second[0]])

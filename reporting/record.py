@@ -73,7 +73,8 @@ class Record:
     @cached_property
     def observed_weeks(self) -> Float64:
         """Length of each customer's observation in weeks, shape (c,)."""
-        return np.maximum(self.ends - self.first, 0) / (168.0 * MICROSECONDS_PER_HOUR)
+        weeks: Float64 = np.maximum(self.ends - self.first, 0) / (168.0 * MICROSECONDS_PER_HOUR)
+        return weeks
 
     def flagged(self, *names: str) -> Bools:
         """Rows with any of the flags of `features.meaning.FLAGS`."""
@@ -126,7 +127,9 @@ def record_of(table: pd.DataFrame, configuration: Configuration, also: tuple[str
     first = np.full(len(customers), end, np.int64)
     np.minimum.at(first, customer, event_time)
     ends = np.full(len(customers), end, np.int64)
-    stops = rows_of_items(columns, tuple(Item(name) for name in configuration.vocabulary.role("observation_ended")))
+    stops = rows_of_items(
+        columns, tuple(Item(name) for name in configuration.vocabulary.role("observation_ended"))
+    )
     np.minimum.at(ends, customer[stops], event_time[stops])
     return Record(
         columns=columns,
@@ -143,14 +146,17 @@ def record_of(table: pd.DataFrame, configuration: Configuration, also: tuple[str
 
 def microseconds(times: pd.Series) -> Int64:
     """Microseconds since 1970 of a column of UTC times; the smallest int64 stands for none."""
-    return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    naive = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    result: Int64 = naive.to_numpy("datetime64[us]").astype(np.int64)
+    return result
 
 
 def hashes(texts: pd.Series) -> Int64:
     """`identifier_hash` of each text, 0 for none, shape (rows,)."""
     codes, words = pd.factorize(texts)
     found = np.fromiter((identifier_hash(str(word)) for word in words), np.int64, len(words))
-    return np.append(found, np.int64(0))[codes]
+    result: Int64 = np.append(found, np.int64(0))[codes]
+    return result
 
 
 def _columns(table: pd.DataFrame, customer: Int64, n_customers: int) -> TouchpointColumns:

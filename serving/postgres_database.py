@@ -180,12 +180,13 @@ class PostgresDatabase:
 
     def _prepare(self, connection: _Connection) -> None:
         """Bring the tables up to date, once among all who connect at the same moment."""
+        was_there = self._was_there  # before looking: another thread may make the tables meanwhile
         try:
             row = connection.execute("SELECT version FROM tact.schema_version").fetchone()
             if row is not None and not pending(row[0], MIGRATIONS, self.name):
                 return
         except (errors.UndefinedTable, errors.InvalidSchemaName):
-            if self._was_there:
+            if was_there:
                 raise StoreUnavailable(
                     f"{self.name} has lost its tables: restore them, or restart the service to begin with empty ones"
                 ) from None

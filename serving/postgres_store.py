@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import psycopg
 from msgspec import json as msgspec_json
 
-from data_contracts.errors import Conflict, NotFound
+from data_contracts.errors import Conflict, InvalidRequest, NotFound
 from data_contracts.times import HOUR
 from features.columns import TouchpointColumns
 from features.packing import TouchpointRow, columns_of_rows, pack
@@ -368,4 +368,7 @@ def _send_object(send: Send) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    return msgspec_json.encode(value).decode()
+    try:
+        return msgspec_json.encode(value).decode()
+    except (UnicodeError, OverflowError) as error:
+        raise InvalidRequest(f"the database can't hold a value: {error}") from None

@@ -173,7 +173,7 @@ class SqliteDatabase:
         return (found.st_dev, found.st_ino) == connection.file
 
     def _raw_connection(self) -> _Connection:
-        """A connection to the file as it is, with nothing prepared; raises sqlite3.Error."""
+        """A connection to the file as it is; raises sqlite3.Error."""
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode={'rw' if self._was_there else 'rwc'}",
             uri=True,
@@ -183,13 +183,16 @@ class SqliteDatabase:
             cached_statements=256,
             factory=_Connection,
         )
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._full else 'NORMAL'}")
+        try:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self._full else 'NORMAL'}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _open(self) -> _Connection:
-        connection = None
         try:
             if not self._was_there:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,27 +200,31 @@ class SqliteDatabase:
                 raise StoreUnavailable(
                     f"{self.path} is gone: put it back, or restart the service to begin with an empty one"
                 )
-            connection = self._raw_connection()
-            self._prepare(connection)
+            connection = self._patiently(self._prepared_connection)
             found = self.path.stat()
-            connection.file = (found.st_dev, found.st_ino)
-        except (sqlite3.Error, OSError, StoreUnavailable) as error:
-            if connection is not None:
-                connection.close()
-            if isinstance(error, sqlite3.Error):
-                raise self.unavailable(error) from None
-            if isinstance(error, OSError):
-                raise StoreUnavailable(f"{self.path} can't be made: {error.strerror}") from None
-            raise
+        except sqlite3.Error as error:
+            raise self.unavailable(error) from None
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path} can't be made: {error.strerror}") from None
+        connection.file = (found.st_dev, found.st_ino)
         self._was_there = True
         return connection
 
+    def _prepared_connection(self) -> _Connection:
+        """A connection to tables that are up to date; whoever comes at the same moment is busy."""
+        connection = self._raw_connection()
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Bring the tables up to date, once among all who open the file at the same moment."""
-        found = self._patiently(lambda: _version(connection))
+        found = _version(connection)
         if found is not None and not pending(found, MIGRATIONS, str(self.path)):
             return
-        self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
         self._begin(connection, "BEGIN IMMEDIATE")
         found = _version(connection)
         if found is None:

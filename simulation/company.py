@@ -11,15 +11,19 @@ import numpy as np
 
 from data_contracts.times import SECOND
 from simulation.account import Account
-from simulation.clock import STEPS_PER_DAY, Ints
+from simulation.clock import STEP, STEPS_PER_DAY, Ints
 from simulation.draws import Draws
 from simulation.kinds import CompanyKind
 from simulation.messages import Pool
 from simulation.oracle import Experience
 from simulation.population import draw_population
-from simulation.records import CHANNEL, EVENT, Recorder, Rows
+from simulation.records import EVENT, Recorder, Rows
 from simulation.rules import SEND, HistoricalPolicy, Observer, Policy
 from simulation.world import Decided, Models, World
+
+_DECISION, _PROFILE = 60, 61
+"""Stand for a message type where luck is drawn for something that is no message."""
+_JOINT = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,7 @@ class Company:
         )
         twin.world.blocks = self.world.blocks
         twin.account = Account.empty(self.world.state.n)
-        twin.recorder = copy.copy(self.recorder)
-        twin.recorder.properties = list(self.recorder.properties)
+        twin.recorder = self.recorder.fork()
         twin._rows = list(self._rows)
         twin.decisions = list(self.decisions)
         twin.experience = copy.deepcopy(self.experience)
@@ -163,15 +166,15 @@ class Company:
         actions = world.decide(pending, policy)
         who, kind = pending.customer, pending.kind
         key, step = world.state.key[who], world.step[who]
-        spread = (2 + 40 * world.draws.keyed(key, step, 60, "delay")).astype(np.int64)
+        spread = (2 + 40 * world.draws.keyed(key, step, _DECISION, "delay")).astype(np.int64)
         # Some departments ask through one hub: their messages of a step share a decision.
-        joint = world.draws.keyed(key, step, 60, "joint") < self.kind.rules.joint_share
+        joint = world.draws.keyed(key, step, _DECISION, "joint") < self.kind.rules.joint_share
         decided = Decided(
             pending=pending,
             action=actions.action,
             send_probability=actions.send_probability,
             decided_at=self.now[who] + np.where(joint, spread, spread + kind % 10) * SECOND,
-            decision=(who << 22) | (step << 6) | np.where(joint, 63, kind),
+            decision=(who << 22) | (step << 6) | np.where(joint, _JOINT, kind),
         )
         if pending.n:
             self.decisions.append(decided)
@@ -189,7 +192,7 @@ class Company:
         if not who.size:
             return
         at = self.models.clock.time(self.world.step[who], state.phase[who])
-        unknown = self.world.draws.keyed(state.key[who], 0, 61, "open") < kind.unknown_zone_share
+        unknown = self.world.draws.keyed(state.key[who], 0, _PROFILE, "open") < kind.unknown_zone_share
         zones, plans, segments = tuple(kind.rhythm.zones), tuple(kind.plans), tuple(kind.segments)
         notes = np.zeros(who.size, dtype=np.int64)
         for place, customer in enumerate(who):
@@ -205,8 +208,6 @@ class Company:
             state, who, at, "profile_updated", "sales", "web", "internal", source="crm", properties=notes
         )
         closed, channel = np.nonzero(~state.consent[who])
-        visible = np.isin(channel, [CHANNEL["email"], CHANNEL["sms"], CHANNEL["push"]])
-        closed, channel = closed[visible], channel[visible]
         self.recorder.add(
             state,
             who[closed],
@@ -224,7 +225,7 @@ class Company:
     def observations_end(self, until: int) -> None:
         """Write `observation_ended` for the customers whose observation is over by `until`."""
         state = self.world.state
-        end = self.start + state.observed_until * 7_200_000_000 + state.phase
+        end = self.start + state.observed_until * STEP + state.phase
         who = np.flatnonzero((end <= until) & (state.arrival < state.observed_until))
         self.recorder.add(state, who, end[who], "observation_ended", "operations", "web", "internal")
         self._rows.append(self.recorder.flush(state, self.start))

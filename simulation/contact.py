@@ -49,7 +49,7 @@ DISCHARGE: Final = -np.expm1(-2.0 / _DISCHARGE_HOURS)
 class Chances:
     """The chances of one contact each, shape (n,), given the latent state right before it.
 
-    `opened`, `positive_if_opened`, `negative` are probabilities of linked answers (independent given the state);
+    `opened`, `positive_if_opened`, `negative` are probabilities of linked answers, independent given the state;
     `complaint_share` is the part of `negative` that is a complaint (a harm event of the customer as well).
     `progress` is the expected number of extra progress events if it is opened (negative: fewer), `harm` the
     expected number of provoked harm events.

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.errors import InvalidRequest
-from data_contracts.times import DAY, format_time
+from data_contracts.times import DAY, format_time, parse_time
 from simulation.clock import STEP, Bools
 from simulation.company import Ablations, Company
 from simulation.kinds import CompanyKind
@@ -25,7 +25,10 @@ from simulation.world import Decided
 DEFAULT_START = "2025-01-06T00:00:00Z"
 MAX_CUSTOMERS = 1_000_000
 MAX_DAYS = 3_650
+MAX_CUSTOMER_DAYS = 20_000_000
+"""About as many touchpoints; each takes some 500 bytes while the tables are made."""
 _VERSION = "historical-rules"
+_LAST = parse_time("2199-12-31T00:00:00Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ def simulate(
     InvalidRequest : an argument is out of range, or `directory` can't be written.
     """
     _check(customers, days, seed, truth_rows, truth_replicates)
+    if start + days * DAY >= _LAST:
+        raise InvalidRequest("--start: the history ends after the year 2199")
     given = ablations or Ablations()
     tell: Progress = progress or (lambda phase, share: None)
     try:
@@ -153,6 +158,7 @@ def _check(customers: int, days: int, seed: int, truth_rows: int | None, replica
     for name, value, least, most in (
         ("--customers", customers, 1, MAX_CUSTOMERS),
         ("--days", days, 1, MAX_DAYS),
+        ("--customers × --days", customers * days, 1, MAX_CUSTOMER_DAYS),
         ("--seed", seed, 0, 2**63 - 1),
         ("--truth-rows", truth_rows or 0, 0, 10**9),
         ("--truth-replicates", replicates, 2, 10_000),

@@ -8,7 +8,7 @@ moment of the message's life, or never.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,8 +77,8 @@ class LatentOracle:
         state, table = world.state, world.table
         who, kind = pending.customer, pending.kind
         if ahead:
-            state = state.take(np.arange(state.n))
-            state.fatigue *= np.exp(-ahead * STEP_HOURS / 24 / world.kind.attention.fatigue_days)
+            left = np.exp(-ahead * STEP_HOURS / 24 / world.kind.attention.fatigue_days)
+            state = replace(state, fatigue=state.fatigue * left)
         chances = contact.chances(state, moment, who, kind, pending.channel, pending.offer)
         inside = 1 - (1 - DISCHARGE) ** WINDOW_STEPS
         progress = chances.opened * chances.progress * inside
@@ -129,7 +129,10 @@ class LatentOracle:
 
 
 class OraclePolicy:
-    """Sends what is worth it, at the best moment that it can foresee, at most `per_step` a step and customer."""
+    """Sends what is worth it, at the best moment that it can foresee, one message a step and customer.
+
+    `charge` scales the price of attention (0: for free); without `waits` it sends now or looks again later.
+    """
 
     def __init__(self, oracle: LatentOracle, charge: float = 1.0, waits: bool = True) -> None:
         self.oracle = oracle

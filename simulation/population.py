@@ -14,6 +14,9 @@ from simulation.state import State
 
 _PREFERRED = {"email": 0.5, "in_app": 0.25, "sms": 0.1, "push": 0.1, "phone": 0.05}
 
+_CLOSABLE = ("email", "sms", "push")
+"""Channels that some customers had closed before; the first touchpoints say so."""
+
 
 def draw_population(
     kind: CompanyKind,
@@ -89,7 +92,7 @@ def draw_population(
         satisfaction=0.3 + 0.6 * random.standard_normal(n),
         boost=np.zeros((n, len(PROGRESS_KINDS))),
         provoked=np.zeros(n),
-        consent=random.random((n, len(CHANNELS))) >= 0.03,
+        consent=(random.random((n, len(CHANNELS))) >= 0.03) | ~np.isin(CHANNELS, _CLOSABLE),
         onboarding=done.astype(np.int64),
         stuck=(done < steps) & (random.random(n) < 0.3),
         contract_step=contract_step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields
 from typing import Final, Protocol
 
@@ -28,7 +29,7 @@ _NIGHTLY_AT = 2 * HOUR
 class Rows:
     """Touchpoints, shape (n,) each. Codes index the vocabulary; −1 is missing, NaN for floats.
 
-    `customer` is the index of the customer; `message`, `decision`, `case` and `campaign` are the simulation's own
+    `customer` is the customer's index; `message`, `decision`, `case` and `campaign` are the simulation's own
     numbers (see `tables.py` for how they become identifiers); `serial` makes the row unique.
     """
 
@@ -196,6 +197,13 @@ class Recorder:
         until = state.observed_until[who]
         end = start + until * STEP + state.phase[who]
         return np.where(until >= -LONG_AGO, np.iinfo(np.int64).max, end)
+
+    def fork(self) -> Recorder:
+        """A recorder that goes on from here by itself; nothing may be waiting to be flushed."""
+        twin = copy.copy(self)
+        twin._parts = list(self._parts)
+        twin.properties = list(self.properties)
+        return twin
 
     def note(self, text: str) -> int:
         """Keep a JSON text for `properties`; returns its number."""

@@ -36,7 +36,7 @@ _PLACES: Final = {
 _TOPICS: Final = {"pricing_viewed": "plan", "checkout_started": "plan", "cancel_viewed": "contract"}
 _MORE: Final = ("", "second_", "third_")
 _GATE, _REVISION, _NOBODY = 0.06, 0.05, 0.25
-"""Share of evaluating sessions that meet a form, of buying ones that get a new quote, of calls that nobody takes."""
+"""Shares of looking around that meet a form, of baskets that get a new quote, of calls that nobody takes."""
 _CONSENT_DAILY: Final = 0.0006
 _OPENINGS: Final = ("email", "sms", "push")
 

@@ -16,10 +16,11 @@ from simulation.clock import Bools, Floats, Ints
 class State:
     """One entry a customer. Steps are absolute; `LONG_AGO` stands for never.
 
-    Traits: `tolerance` (1 is usual; divides fatigue), `responsiveness`, `interest` (in buying more), `activity`,
-    `rhythm` (the local hour at which they are most receptive), `preferred_channel`, `zone`, `plan`, `segment`.
+    Traits: `tolerance` (1 is usual; divides fatigue), `responsiveness`, `interest` (in buying more),
+    `activity`, `rhythm` (the local hour at which they are most receptive), `preferred_channel`, `zone`,
+    `plan`, `segment`.
 
-    Feelings: `goal` (index into GOALS), `fatigue` (in contacts, decays over days), `satisfaction` (about −2 … 2).
+    Feelings: `goal` (index into GOALS), `fatigue` (in contacts, decays over days), `satisfaction` (−2.5 … 2.5).
     `boost` are extra progress events still to come from contacts, in expectation, by ProgressKind; `provoked`
     the same for harm; both discharge within about a day.
     """

@@ -25,6 +25,7 @@ _ZONES: Final = (
     "Europe/Vienna",
     "Asia/Dubai",
     "Asia/Kolkata",
+    "Asia/Bangkok",
     "Asia/Tokyo",
     "Australia/Sydney",
     "Pacific/Auckland",
@@ -51,7 +52,7 @@ class Story:
 
 
 def story(now: datetime) -> Story:
-    """The story as it stands at `now` (with a zone): nothing in it is later, and it is morning for the customer.
+    """The story as it stands at `now`: nothing in it is later, and it is morning where the customer is.
 
     Raises ValueError for a time without a zone.
     """
@@ -147,7 +148,8 @@ def _sixty_days(rows: _Rows, zone: str) -> None:
     rows.message(43, "marketing", "email", "newsletter", 3)
     rows.message(40, "operations", "email", "survey", 4, opened)
     rows.add(
-        39.8, "operations", "email", "nps_answered", topic="survey", message_id="story-m-4", value=8, sentiment=0.6
+        39.8, "operations", "email", "nps_answered", topic="survey", message_id="story-m-4", value=8,
+        sentiment=0.6,
     )  # fmt: skip
     rows.message(36, "marketing", "email", "newsletter", 5, opened)
     case = {"topic": "technical", "campaign_id": "case-1042-11"}

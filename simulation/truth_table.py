@@ -81,8 +81,7 @@ class LatentColumns:
 def truth_table(
     company: Company, decided: Decided, log: pa.Table, latent: LatentColumns, replicates: int, tell: Progress
 ) -> pa.Table:
-    """The table: `log` is the decision table of `decided`; `tell` hears of the phase "truth".
-    """
+    """The table: `log` is the decision table of `decided`; `tell` hears of the phase "truth"."""
     columns: dict[str, pa.Array] = {
         name: log.column(name) for name in ("decision_id", "message_id", "customer_id", "decided_at", "action")
     }

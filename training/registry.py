@@ -71,7 +71,7 @@ def export_champion(home: Path) -> str | None:
             file = bundle / "bundle.json"
             raw = json.loads(file.read_text(encoding="utf-8"))
             raw["description"]["version"] = str(version.version)
-            file.write_text(json.dumps(raw, indent=1, sort_keys=True), encoding="utf-8")
+            file.write_text(json.dumps(raw, indent=1), encoding="utf-8")
             load_bundle(bundle)
             shutil.rmtree(target / name, ignore_errors=True)
             bundle.rename(target / name)

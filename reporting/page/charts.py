@@ -91,6 +91,8 @@ def strip(estimate: Estimate, scale: Scale, kind: str, width: float, height: flo
     body = line(scale.start, middle, scale.end, middle, "grid", 1)
     if estimate.value is None:
         return ""
+    if scale.low < 0 < scale.high:
+        body += line(scale(0.0), 2, scale(0.0), height - 2, "zero", 1)
     if estimate.low is not None and estimate.high is not None:
         body += line(scale(estimate.low), middle, scale(estimate.high), middle, f"{kind}l", 2)
     body += dot(scale(estimate.value), middle, 4, kind)
@@ -145,24 +147,39 @@ def dumbbells(
                 body += line(scale(estimate.low), y + shift, scale(estimate.high), y + shift, f"{kind}l", 1.8)
             x = scale(estimate.value)
             if hollow:
-                body += dot(x, y + shift, 4.4, f"card {kind}ring", f'stroke="var(--{_colour(kind)})" stroke-width="2"')
+                body += dot(
+                    x, y + shift, 4.4, f"card {kind}ring", f'stroke="var(--{_colour(kind)})" stroke-width="2"'
+                )
             else:
                 body += dot(x, y + shift, 4.8, kind)
     return svg(width, height, body, "effects early and late")
 
 
-def histogram(bars: Sequence[tuple[str, float]], worst_from: int, *, width: float = 520, height: float = 190) -> str:
-    """Shares by number; bars from `worst_from` on are in red."""
-    most = max((share for _, share in bars), default=1.0) or 1.0
+def histogram(
+    bars: Sequence[tuple[str, Estimate]], worst_from: int, *, width: float = 520, height: float = 190
+) -> str:
+    """Known shares by number, with their intervals; bars from `worst_from` on are in red."""
+    most = max((one.high or one.value or 0.0 for _, one in bars), default=1.0) or 1.0
     step = (width - 20) / max(1, len(bars))
     base = height - 24
     body = line(10, base, width - 10, base, "axis")
-    for place, (name, share) in enumerate(bars):
-        tall = (base - 26) * share / most
+    up = Scale(0.0, most, base, 26)
+    for place, (name, one) in enumerate(bars):
+        share = one.value or 0.0
+        tall = base - up(share)
         x = 10 + place * step
         kind = "r" if place >= worst_from else "bar"
-        body += f'<rect x="{x + 3:.1f}" y="{base - tall:.1f}" width="{step - 6:.1f}" height="{tall:.1f}" class="{kind}"/>'
-        body += label(x + step / 2, base - tall - 5, f"{100 * share:.0f} %" if share >= 0.005 else "&lt;1 %", "s", "middle")
+        body += _rectangle(x + 3, base - tall, step - 6, tall, kind)
+        top = up(one.high if one.high is not None else share)
+        if one.low is not None:
+            body += line(x + step / 2, up(one.low), x + step / 2, top, "inkline", 1.2)
+        body += label(
+            x + step / 2,
+            top - 5,
+            f"{100 * share:.0f} %" if share >= 0.005 else "&lt;1 %",
+            "s",
+            "middle",
+        )
         body += label(x + step / 2, base + 16, text(name), "t", "middle")
     return svg(width, height, body, "shares")
 
@@ -189,9 +206,18 @@ def stacked(parts: Sequence[tuple[float, str]], *, width: float = 220, height: f
     """One bar of shares, each with its colour's class."""
     body, x = "", 0.0
     for share, kind in parts:
-        body += f'<rect x="{x:.1f}" y="0" width="{max(0.0, share * width - 1.5):.1f}" height="{height:g}" class="{kind}"/>'
+        body += _rectangle(x, 0, max(0.0, share * width - 1.5), height, kind)
         x += share * width
     return svg(width, height, body, "shares")
+
+
+def bar(share: float, kind: str, *, width: float = 170, height: float = 12) -> str:
+    """A bar as long as a share of the width."""
+    return svg(width, height, _rectangle(0, 0, share * width, height, kind), "bar")
+
+
+def _rectangle(x: float, y: float, width: float, height: float, kind: str) -> str:
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" class="{kind}"/>'
 
 
 def _points(points: Sequence[Point]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reporting.estimates import Estimate, Figure, Row
-from reporting.page.charts import dumbbells, forest, sparkline, stacked
+from reporting.page.charts import bar, dumbbells, forest, sparkline, stacked
 from reporting.page.words import between, caption, number, text, told
 from reporting.report import Report
 
@@ -26,7 +26,9 @@ def customers(report: Report) -> str:
     tiles = ""
     for key, part, title, course in _TILES:
         row = figure.find(figure=key, part=part)
-        points = [one.estimate for one in (curve.rows if course == "retention" else trends.having(figure=course))]
+        points = [
+            one.estimate for one in (curve.rows if course == "retention" else trends.having(figure=course))
+        ]
         tiles += _tile(figure, key, title, row, points)
     top = figure.find(figure="value", part="share of the top tenth")
     said = ""
@@ -50,15 +52,21 @@ def _tile(figure: Figure, key: str, title: str, row: Row | None, points: list[Es
     one = row.estimate
     drawing = sparkline(points) if points else ""
     more = ""
-    parts = {"nps": ("detractors", "passives", "promoters"), "csat": ("bad (1–2)", "middling (3)", "good (4–5)")}.get(key)
+    parts = {
+        "nps": ("detractors", "passives", "promoters"),
+        "csat": ("bad (1–2)", "middling (3)", "good (4–5)"),
+    }.get(key)
     if parts:
-        shares = [found.estimate.value or 0.0 for name in parts if (found := figure.find(figure=key, part=name))]
+        shares = [
+            found.estimate.value or 0.0 for name in parts if (found := figure.find(figure=key, part=name))
+        ]
         drawing = stacked(list(zip(shares, ("r", "wash", "g"), strict=True))) + drawing
         last, first = (figure.find(figure=key, part=name) for name in (parts[2], parts[0]))
         if last is not None and first is not None and last.estimate.known and first.estimate.known:
             more = (
-                f'<br><span class="green">{number(last.estimate.value or 0, "share")} {text(parts[2])}</span>, '
-                f'<span class="red">{number(first.estimate.value or 0, "share")} {text(parts[0])}</span>'
+                f'<br><span class="green">{number(last.estimate.value or 0, "share")} {text(parts[2])}</span> '
+                f'{between(last.estimate)}<br><span class="red">{number(first.estimate.value or 0, "share")} '
+                f"{text(parts[0])}</span> {between(first.estimate)}"
             )
     if key == "engagement":
         answered = figure.find(figure="engagement", part="messages answered")
@@ -87,7 +95,11 @@ def short_and_long(report: Report) -> str:
         for outcome, kind, title in (("helps", "g", "Helped"), ("interrupts", "r", "Interrupted")):
             names = list(dict.fromkeys(row.labels["department"] for row in horizons.rows))
             rows = [
-                (name.capitalize(), *(_at(horizons, name, when, outcome) for when in ("short", "long")))
+                (
+                    name.capitalize(),
+                    _at(horizons, name, "short", outcome),
+                    _at(horizons, name, "long", outcome),
+                )
                 for name in names
             ]
             rows = [row for row in rows if row[1].known or row[2].known]
@@ -101,10 +113,18 @@ def short_and_long(report: Report) -> str:
         )
         few = '<div class="empty">Too little was drawn for any department.</div>'
         drawn = (f'<div class="pairs">{panels}</div>{legend}' if panels else few) + caption(horizons)
-    bars = [(row.labels["what"], row.estimate, _side(row)) for row in crowding.rows if row.estimate.unit == "points"]
-    unknown = "" if bars else '<div class="empty">Too little data: no customer was observed for four weeks.</div>'
+    bars = [
+        (row.labels["what"], row.estimate, _side(row)) for row in crowding.rows if row.estimate.unit == "points"
+    ]
+    unknown = (
+        "" if bars else '<div class="empty">Too little data: no customer was observed for four weeks.</div>'
+    )
     money = crowding.find(what="spending a week")
-    spending = "" if money is None else f"<p class=small>Spending a week, crowded minus calm: {told(money.estimate, signed=True)}</p>"
+    spending = (
+        ""
+        if money is None
+        else f"<p class=small>Spending a week, crowded minus calm: {told(money.estimate, signed=True)}</p>"
+    )
     forest_drawn = forest(bars, width=760, left=270) if bars else unknown
     return (
         '<section id="horizons"><h2>What wins the day, and what it costs the quarter</h2>'
@@ -131,29 +151,34 @@ def detractors(report: Report) -> str:
     figure = report.figures["behaviours"]
     names = list(dict.fromkeys(row.labels["behaviour"] for row in figure.rows))
 
-    def cost(name: str) -> float:
+    def harm_done(name: str) -> float:
         row = figure.find(behaviour=name, cost="harmed")
         return -1e18 if row is None or row.estimate.value is None else row.estimate.value
 
-    ranked = sorted(names, key=lambda name: (-cost(name), name))
-    most = max((cost(name) for name in ranked), default=0.0)
+    def chance(name: str) -> bool:
+        row = figure.find(behaviour=name, cost="harmed")
+        return row is None or not row.estimate.clear
+
+    # What may be chance comes after what is clear.
+    ranked = sorted(names, key=lambda name: (chance(name), -harm_done(name), name))
+    most = max((harm_done(name) for name in ranked), default=0.0)
     body, missing = "", []
     for place, name in enumerate(ranked, 1):
         harmed = figure.find(behaviour=name, cost="harmed")
         if harmed is None or harmed.estimate.value is None:
             row = figure.find(behaviour=name, cost="harm")
-            missing.append(f"{text(name)} ({text(row.estimate.reason.split(';')[0] if row and row.estimate.reason else '')})")
+            missing.append(
+                f"{text(name)} ({text(row.estimate.reason.split(';')[0] if row and row.estimate.reason else '')})"
+            )
             continue
         one = harmed.estimate
         share = max(0.0, one.value or 0.0) / most if most > 0 else 0.0
         kind = "r" if one.clear and (one.value or 0) > 0 else "f"
-        bar = (
-            f'<svg viewBox="0 0 170 12" width="170" height="12" aria-hidden="true"><rect width="{170 * share:.1f}" height="12" class="{kind}"/></svg>'
-        )
+        costs = "".join(f"<td>{_cost(figure, name, cost)}</td>" for cost in ("harm", "detractor", "spending"))
         body += (
             f'<tr><td class="r soft">{place}</td><th>{text(name)}</th><td class="r">{one.rows:,}</td>'
-            f"<td>{bar}<b>{number(one.value or 0, 'count')}</b> <span class=ci>{between(one)}</span></td>"
-            f"<td>{_cost(figure, name, 'harm')}</td><td>{_cost(figure, name, 'detractor')}</td><td>{_cost(figure, name, 'spending')}</td></tr>"
+            f"<td>{bar(share, kind)}<b>{number(one.value or 0, 'count')}</b> "
+            f"<span class=ci>{between(one)}</span></td>{costs}</tr>"
         )
     absent = f'<p class="note">Not ranked: {"; ".join(missing)}.</p>' if missing else ""
     if not body:
@@ -163,11 +188,13 @@ def detractors(report: Report) -> str:
         )
     return (
         '<section id="detractors"><h2>What makes detractors, by what it costs</h2>'
-        "<p>Ranked by the customer weeks that end in a no, a downgrade, an escalation or a cancellation and "
-        "that similar weeks without the behaviour did not have. Grey bars may be chance.</p>"
-        '<div class="scroll"><table class="data"><thead><tr><th></th><th>Behaviour</th><th class="r">Customer weeks with it</th>'
+        "<p>Ranked by harmed weeks: customer weeks after the behaviour with a complaint, a bad score, a downgrade, an "
+        "escalation or a cancellation, beyond those of like weeks without it. Grey bars may be chance.</p>"
+        '<div class="scroll"><table class="data"><thead><tr><th></th><th>Behaviour</th>'
+        '<th class="r">Customer weeks with it</th>'
         "<th>Weeks harmed by it</th><th>Harm in the week after, points</th><th>Detractors within 30 days, points</th>"
-        f"<th>Spending in the 4 weeks after</th></tr></thead><tbody>{body}</tbody></table></div>{absent}{caption(figure)}</section>"
+        f"<th>Spending in the 4 weeks after</th></tr></thead><tbody>{body}</tbody></table></div>{absent}"
+        f"{caption(figure)}</section>"
     )
 
 

@@ -8,7 +8,12 @@ from reporting.page.words import AT_MOST, FIGURE_NAMES, between, caption, number
 from reporting.report import Report
 
 _MOST_FACTS = 5
-_HOLD_TO = {"yes": ("✓", "green", "on target"), "no": ("✕", "red", "off target"), "": ("·", "soft", "no target")}
+_MANY_SILENT = 0.4
+_HOLD_TO = {
+    "yes": ("✓", "green", "on target"),
+    "no": ("✕", "red", "off target"),
+    "": ("·", "soft", "no target"),
+}
 
 
 def opening(report: Report) -> str:
@@ -29,7 +34,7 @@ def opening(report: Report) -> str:
         f"{_dashboard(departments)}</div>"
         '<div class="panel bad"><div class="kicker">What the same customers went through</div>'
         f'<div class="big">{_worst(report)}</div><ul class="facts">{"".join(facts)}</ul></div></div>'
-        f"{caption(report.figures['experience'])}"
+        f"{caption(report.figures['experience'])}{_warning(report)}"
     )
 
 
@@ -44,7 +49,8 @@ def departments(report: Report) -> str:
     ]
     width = 112.0
     scales = {
-        name: Scale(*range_of([row.estimate for row in _of(theirs, name)]), 4, width - 6) for name, _, _ in measures
+        name: Scale(*range_of([row.estimate for row in _of(theirs, name)]), 4, width - 6)
+        for name, _, _ in measures
     }
     head = "".join(f"<th>{title}</th>" for _, title, _ in measures)
     body = ""
@@ -53,14 +59,32 @@ def departments(report: Report) -> str:
         cells = ""
         for measure, _, kind in measures:
             found = [row for row in _of(theirs, measure) if row.labels["department"] == name]
-            cells += f"<td>{_strip_cell(found[0], scales[measure], kind, width)}</td>" if found else "<td></td>"
+            cells += (
+                f"<td>{_strip_cell(found[0], scales[measure], kind, width)}</td>"
+                if found
+                else '<td><span class="none">no cases reported</span></td>'
+            )
         body += f'<tr><th>{title_case(name)}</th><td class="top">{lines}</td>{cells}</tr>'
     return (
         '<section id="departments"><h2>Every metric green, the customer lost</h2>'
         "<p>On the left, what each department is held to. On the right, what the customers that it wrote to "
         "went through, from all departments together.</p>"
-        f'<div class="scroll"><table class="data"><thead><tr><th>Department</th><th>Its own figures, intervals, targets</th>{head}</tr></thead>'
+        f'<div class="scroll"><table class="data"><thead><tr><th>Department</th>'
+        f"<th>Its own figures, intervals, targets</th>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>{caption(own)}{caption(theirs)}</section>"
+    )
+
+
+def _warning(report: Report) -> str:
+    """Customers who went silent long before the end: gone, or no longer observed? The data can't tell."""
+    row = report.figures["experience"].find(what="silent_at_the_end")
+    if row is None or row.estimate.value is None or row.estimate.value < _MANY_SILENT:
+        return ""
+    return (
+        f'<p class="note"><b class="amber">{number(row.estimate.value, "share")} of customers have no touchpoint at '
+        "all in the last third of the window.</b> They count as customers who went silent. Where they were just no "
+        "longer observed, report <code>observation_ended</code> for them: "
+        "weeks, retention and rates then stop there.</p>"
     )
 
 
@@ -70,7 +94,9 @@ def _headline(green: int, judged: int, lost: bool) -> str:
     if green == judged:
         return "Every metric is green, and the customer is lost" if lost else "Every metric is green"
     share = green / judged
-    opening_words = "Nearly every metric is green" if share >= 0.75 else f"{green} of {judged} metrics are green"
+    opening_words = (
+        "Nearly every metric is green" if share >= 0.75 else f"{green} of {judged} metrics are green"
+    )
     return f"{opening_words}. Now look from the customer’s side" if lost else opening_words
 
 
@@ -88,7 +114,9 @@ def _dashboard(figure: Figure) -> str:
             mark, colour, hint = _HOLD_TO[row.labels["met"]]
             said = FIGURE_NAMES.get(row.labels["figure"], row.labels["figure"])
             value = number(row.estimate.value, row.estimate.unit)
-            pills += f'<span class="pill" title="{hint}"><i class="{colour}">{mark}</i>{text(said)} {value}</span>'
+            pills += (
+                f'<span class="pill" title="{hint}"><i class="{colour}">{mark}</i>{text(said)} {value}</span>'
+            )
         pills = pills or '<span class="none">too little data</span>'
         rows += f"<tr><th>{title_case(name)}</th><td>{pills}</td></tr>"
     return f'<table class="depts">{rows}</table>'
@@ -120,7 +148,7 @@ def _facts(report: Report) -> list[str]:
         one = row.estimate
         found.append(
             f'<li><span class="num">{number(one.value or 0.0, one.unit)}</span><span>{words}'
-            f'<span class="soft">{between(one)} · {one.rows:,} {what} of {one.customers:,} customers</span></span></li>'
+            f'<span class="soft">{between(one)} · {_behind(one, what)}</span></span></li>'
         )
 
     three = experience.find(what="three_departments")
@@ -130,13 +158,22 @@ def _facts(report: Report) -> list[str]:
             experience.find(what="after_another_department"),
             "of messages came within 48 hours of another department’s", "messages",
         )  # fmt: skip
-    add(experience.find(what="others_in_case"), "of open cases: another department wrote into them", "cases")
+    add(
+        experience.find(what="others_in_case"),
+        "of cases had another department writing into them while open",
+        "cases",
+    )
     add(customers.find(figure="nps", part="detractors"), "of those who answered are detractors", "answers")
     add(experience.find(what="handed_off", of="customers"), "were handed from one to another", "customers")
     add(experience.find(what="after_a_no"), "of messages came within 7 days of the customer’s “no”", "messages")
     add(experience.find(what="contact_unanswered", of="customers"), "called and reached nobody", "customers")
     add(experience.find(what="touches_a_week"), "touches a week for the average customer", "messages")
     return found
+
+
+def _behind(one: Estimate, what: str) -> str:
+    counted = f"{one.customers:,} customers"
+    return counted if what == "customers" or one.rows == one.customers else f"{one.rows:,} {what} of {counted}"
 
 
 def _estimate(report: Report, what: str) -> Estimate | None:
@@ -161,7 +198,8 @@ def _own_line(row: Row) -> str:
         goal = "≥ first half"
     one = row.estimate
     if one.value is None:
-        return f'<b class="soft">·</b><span>{text(said)}</span><span class="none" style="grid-column:3/6">{text(one.reason)}</span>'
+        why = f'<span class="none" style="grid-column:3/6">{text(one.reason)}</span>'
+        return f'<b class="soft">·</b><span>{text(said)}</span>{why}'
     return (
         f'<b class="{colour}" title="{hint}">{mark}</b><span>{text(said)}</span>'
         f'<b class="r nowrap">{number(one.value, one.unit)}</b><span class="ci">{between(one)}</span>'
@@ -173,7 +211,8 @@ def _strip_cell(row: Row, scale: Scale, kind: str, width: float) -> str:
     one = row.estimate
     if one.value is None:
         return f'<span class="none">{text(one.reason)}</span>'
-    extra = '<div class="none">cases with others’ messages</div>' if row.labels["what"] == "others_in_case" else ""
-    return (
-        f'<b>{number(one.value, one.unit)}</b> <span class="ci">{between(one)}</span>{strip(one, scale, kind, width)}{extra}'
+    extra = (
+        '<div class="none">cases with others’ messages</div>' if row.labels["what"] == "others_in_case" else ""
     )
+    drawn = strip(one, scale, kind, width)
+    return f'<b>{number(one.value, one.unit)}</b> <span class="ci">{between(one)}</span>{drawn}{extra}'

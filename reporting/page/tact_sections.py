@@ -37,13 +37,12 @@ def _holdout(report: Report) -> str:
         if any(cell is None for cell in cells):
             continue
         treated, held, gap = (cell.estimate for cell in cells if cell is not None)
-        body += (
-            f"<tr><th>{text(what)}</th><td>{told(treated)}</td><td>{told(held)}</td><td>{_gap(what, gap)}</td></tr>"
-        )
+        body += f"<tr><th>{text(what)}</th><td>{told(treated)}</td><td>{told(held)}</td><td>{_gap(what, gap)}</td></tr>"
     return (
         "<p>The same weeks, the same departments; only who decides differs. Coloured: the interval of the "
         "difference leaves 0 out.</p>"
-        '<div class="scroll"><table class="data"><thead><tr><th></th><th>With Tact</th><th>Holdout</th><th>Difference</th></tr></thead>'
+        '<div class="scroll"><table class="data"><thead><tr><th></th>'
+        "<th>With Tact</th><th>Holdout</th><th>Difference</th></tr></thead>"
         f"<tbody>{body}</tbody></table></div>{caption(figure)}"
     )
 
@@ -70,14 +69,22 @@ def _ledger(report: Report) -> str:
     body = ""
     for name in names:
         counts = "".join(
-            f'<td class="r">{_count(figure, name, what)}</td>' for what in ("asked", "sent at once", "sent later", "never sent")
+            f'<td class="r">{_count(figure, name, what)}</td>'
+            for what in ("asked", "sent at once", "sent later", "never sent")
         )
-        parts = "".join(f"<td>{_amount(figure, name, what)}</td>" for what in ("help lost", "harm avoided", "value lost"))
-        body += f"<tr><th>{title_case(name)}</th>{counts}{parts}<td>{_verdict(figure, name, scale)}</td></tr>"
+        net = figure.find(department=name, what="net")
+        if net is None or net.estimate.value is None:
+            reason = "" if net is None else (net.estimate.reason or "").split(";")[0]
+            rest = f'<td colspan="4"><span class="none">{text(reason)}</span></td>'
+        else:
+            amounts = (_amount(figure, name, what) for what in ("help lost", "harm avoided", "value lost"))
+            rest = "".join(f"<td>{one}</td>" for one in amounts) + f"<td>{_verdict(net.estimate, scale)}</td>"
+        body += f"<tr><th>{title_case(name)}</th>{counts}{rest}</tr>"
     return (
         "<p>For a sender that was held back: what it cost, what it spared, and whether there is ground for an "
         "appeal.</p>"
-        '<div class="scroll"><table class="data"><thead><tr><th>Department</th><th class="r">Asked</th><th class="r">Sent at once</th>'
+        '<div class="scroll"><table class="data"><thead><tr>'
+        '<th>Department</th><th class="r">Asked</th><th class="r">Sent at once</th>'
         '<th class="r">Sent later</th><th class="r">Never sent</th><th>Help lost</th><th>Harm avoided</th>'
         "<th>Sender’s value lost</th><th>Net for the customer, of not sending</th></tr></thead>"
         f"<tbody>{body}</tbody></table></div>{caption(figure)}"
@@ -86,23 +93,24 @@ def _ledger(report: Report) -> str:
 
 def _count(figure: Figure, name: str, what: str) -> str:
     row = figure.find(department=name, what=what)
-    return "" if row is None or row.estimate.value is None else f"{row.estimate.value:,.0f}"
+    if row is None or row.estimate.value is None:
+        return ""
+    waited = figure.find(department=name, what="waited") if what == "sent later" else None
+    after = ""
+    if waited is not None and waited.estimate.value is not None:
+        after = f'<br><span class="ci">after {number(waited.estimate.value, "hours")}</span>'
+    return f"{row.estimate.value:,.0f}{after}"
 
 
 def _amount(figure: Figure, name: str, what: str) -> str:
     row = figure.find(department=name, what=what)
     if row is None or row.estimate.value is None:
-        reason = "" if row is None else (row.estimate.reason or "").split(";")[0]
-        return f'<span class="none">{text(reason)}</span>' if what == "help lost" else '<span class="none">–</span>'
+        return f'<span class="none">{text("" if row is None else row.estimate.reason)}</span>'
     return f'<b>{number(row.estimate.value, row.estimate.unit)}</b><br><span class="ci">{between(row.estimate)}</span>'
 
 
-def _verdict(figure: Figure, name: str, scale: Scale) -> str:
+def _verdict(one: Estimate, scale: Scale) -> str:
     """The sign is turned: what the customer gained by not being written to."""
-    row = figure.find(department=name, what="net")
-    if row is None or row.estimate.value is None:
-        return '<span class="none">can’t be told</span>'
-    one = row.estimate
     turned = Estimate(
         one.unit, -(one.value or 0.0), None if one.high is None else -one.high,
         None if one.low is None else -one.low, one.customers, one.rows, one.method,

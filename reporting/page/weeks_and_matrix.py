@@ -29,7 +29,7 @@ def weeks(report: Report) -> str:
     ):
         rows = touches.having(what=what)
         if all(row.estimate.known for row in rows):
-            bars = [(row.labels["number"], float(row.estimate.value or 0.0)) for row in rows]
+            bars = [(row.labels["number"], row.estimate) for row in rows]
             drawn += f"<div><h3>{title}</h3>{histogram(bars, worst)}</div>"
         else:
             drawn += f'<div><h3>{title}</h3><div class="empty">{text(rows[0].estimate.reason)}</div></div>'
@@ -43,7 +43,8 @@ def weeks(report: Report) -> str:
         '<section id="weeks"><h2>A week in a customer’s life</h2>'
         f"<p>{average}In red: five or more messages, three or more departments.</p>"
         f'<div class="pairs">{drawn}</div>{caption(touches)}'
-        f'<h3 style="margin-top:26px">What got in their way</h3><div class="tiles">{tiles}</div>{caption(experience)}</section>'
+        f'<h3 style="margin-top:26px">What got in their way</h3><div class="tiles">{tiles}</div>'
+        f"{caption(experience)}</section>"
     )
 
 
@@ -79,7 +80,8 @@ def matrix(report: Report) -> str:
         f"<div><h3 class=green>Change in <i>helped</i>, points</h3>{helps}</div>"
         f"<div><h3 class=red>Change in <i>interrupted</i>, points</h3>{interrupts}</div></div>"
         '<div class="legend"><span>Row: who had written in the 48 hours before. Column: who writes now, '
-        f"{against}. Bold and coloured: the interval leaves 0 out. Dashed: too little data (messages there).</span></div>"
+        f"{against}. Bold and coloured: the interval leaves 0 out. Dashed: too little data, with the number "
+        "of messages.</span></div>"
         f"{caption(figure)}</section>"
     )
 
@@ -92,11 +94,12 @@ def _summary(figure: Figure, drawn: bool) -> str:
     helps, harms = said(ANOTHER, "helps"), said(ANOTHER, "interrupts")
     if helps is None or harms is None:
         return "There is too little data to say what a further touch does over all departments."
-    now = (
-        f"interruption by <b>{_points(harms)}</b> and help by <b>{_points(helps)}</b>"
-    )
+    now = f"interruption by <b>{_points(harms)}</b> and help by <b>{_points(helps)}</b>"
     if not drawn:
-        return f"Over all departments, writing within 48 hours of another department changes {now}."
+        return (
+            "Over all departments, messages within 48 hours of another department’s differ from those that came "
+            f"alone: interrupted by <b>{_points(harms)}</b>, helped by <b>{_points(helps)}</b>."
+        )
     alone_helps, alone_harms = said(NOBODY, "helps"), said(NOBODY, "interrupts")
     alone = ""
     if alone_helps is not None and alone_harms is not None:
@@ -119,7 +122,9 @@ def _matrix(figure: Figure, outcome: str) -> str:
     head = "".join(f"<th>{title_case(name)}</th>" for name in columns)
     body = ""
     for earlier in lines:
-        cells = "".join(_cell(figure.find(earlier=earlier, further=one, outcome=outcome), outcome, most) for one in columns)
+        cells = "".join(
+            _cell(figure.find(earlier=earlier, further=one, outcome=outcome), outcome, most) for one in columns
+        )
         base = ' class="base"' if earlier == NOBODY else ""
         body += f"<tr{base}><th>{title_case(earlier)}</th>{cells}</tr>"
     return f'<table class="matrix"><thead><tr><th class="corner"></th>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -130,7 +135,7 @@ def _cell(row: Row | None, outcome: str, most: float) -> str:
         return "<td></td>"
     one = row.estimate
     if one.value is None:
-        return f'<td class="few" title="{text(one.reason)}">{one.rows:,}</td>'
+        return f'<td class="few" title="{text(one.reason)}">too few<br>{one.rows:,}</td>'
     value = number(one.value, "points", signed=True, tight=True)
     inside = f"<b>{value}</b><span>{between_dots(one)}</span>"
     if not one.clear:

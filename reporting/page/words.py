@@ -68,6 +68,8 @@ def number(
         told = f"{value:.{1 if size >= 5 else 2}f}"
     else:
         told = f"{value:.{1 if size < 100 else 0}f}"
+    if told.startswith("-") and not any(digit in told for digit in "123456789"):
+        told = told[1:]  # no minus nought
     return sign + told.replace("-", MINUS)
 
 
@@ -89,7 +91,9 @@ def between_dots(estimate: Estimate) -> str:
     """The interval in the least space, as in `−2.0 … 4.1`."""
     if estimate.low is None or estimate.high is None:
         return ""
-    low, high = (number(end, estimate.unit, tight=True) for end in (estimate.low, estimate.high))
+    scale = 100.0 if estimate.unit == "points" else 1.0
+    ends = (end * scale for end in (estimate.low, estimate.high))
+    low, high = (f"{end:.{0 if abs(end) >= 10 else 1}f}".replace("-", MINUS) for end in ends)
     return f"{low} … {high}"
 
 

@@ -109,7 +109,12 @@ TELECOMS = CompanyKind(
         peak_hour=17.5,
         peak_hour_spread=4.0,
         sharpness=0.9,
-        zones={"America/New_York": 0.4, "America/Chicago": 0.3, "America/Denver": 0.1, "America/Los_Angeles": 0.2},
+        zones={
+            "America/New_York": 0.4,
+            "America/Chicago": 0.3,
+            "America/Denver": 0.1,
+            "America/Los_Angeles": 0.2,
+        },
     ),
     goals=Goals(
         hours=80.0,

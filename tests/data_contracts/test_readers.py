@@ -76,15 +76,23 @@ def test_mixed_encodings_reject_rows_and_not_the_file(write, now):
         "2,café".encode() + REST,
         b"3,c-1" + REST.replace(b"billing", b"Geb\xfchr"),
         b"\xff4,c-1" + REST,
+        b"5,caf\xe9,too few\n",
     ]
     read = read_table(write(HEADER + b"".join(lines), "a.csv"), "touchpoints", now=now)
     assert [row["reasons"] for row in read.rejected.to_pylist()] == [
         [r"customer_id 'caf\xe9' is not UTF-8 (byte 0xe9)"],
         [r"topic 'Geb\xfchr' is not UTF-8 (byte 0xfc)"],
         [r"touchpoint_id '\xff4' is not UTF-8 (byte 0xff)"],
+        ["the row has 3 cells where the header has 8"],
     ]
-    assert places(read) == [(2, "text_undecodable"), (4, "text_undecodable"), (5, "text_undecodable")]
-    assert read.rejected["topic"].to_pylist() == ["billing", r"Geb\xfchr", "billing"]
+    assert places(read) == [
+        (2, "text_undecodable"),
+        (4, "text_undecodable"),
+        (5, "text_undecodable"),
+        (6, "row_malformed"),
+    ]
+    assert read.rejected["topic"].to_pylist() == ["billing", r"Geb\xfchr", "billing", None]
+    assert read.rejected["raw"][3].as_py() == r"5,caf\xe9,too few"
     assert read.frame["customer_id"].tolist() == ["café"]
 
 

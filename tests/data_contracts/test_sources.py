@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from data_contracts.errors import UnreadableInput
+from data_contracts.errors import TactError, UnreadableInput
 from data_contracts.readers import guess_kind
 from data_contracts.sources import find_sources, output_folder
 from data_contracts.tables import read_table
@@ -141,3 +145,32 @@ def test_what_is_written_lies_beside_the_input(write, name, folder):
 def test_what_is_written_for_a_folder_lies_beside_it(tmp_path):
     (tmp_path / "exports.2026").mkdir()
     assert output_folder(tmp_path / "exports.2026") == tmp_path / "exports.2026.validated"
+
+
+PIECES = [b'"', b",", b"\n", b"\x00", b"\xff", b"1e999", b"null", b"\r", b"[", b"\\ud800", b"\xed\xa0\x80", b""]
+EDITS = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 30), st.one_of(st.sampled_from(PIECES), st.binary(max_size=3))),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ending=st.sampled_from(["csv", "csv.gz", "jsonl", "parquet", "parquet.gz"]), edits=EDITS)
+def test_damage_costs_rows_or_is_told_in_one_line(write_file, make, now, ending, edits):
+    rows = [make["touchpoints"](touchpoint_id=f"t-{k}", topic="ä", value=k / 3) for k in range(20)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a.{ending}"
+        write_file(rows, path, "touchpoints")
+        content = path.read_bytes()
+        for where, length, piece in edits:
+            at = round(where * len(content))
+            content = content[:at] + piece + content[at + length :]
+        path.write_bytes(content)
+        try:
+            report = read_table(path, "touchpoints", now=now).report
+        except TactError as error:
+            assert str(path) in error.detail
+            assert "\n" not in error.detail
+        else:
+            assert report.rows_read == report.rows_kept + report.rows_rejected + report.rows_repeated

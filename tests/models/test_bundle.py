@@ -63,6 +63,14 @@ def test_a_broken_bundle_is_refused(tmp_path: Path, name: str, text: str | None,
         load_bundle(tmp_path)
 
 
+def test_a_bundle_written_again_in_another_order_is_refused(tmp_path: Path) -> None:
+    tiny_bundle().save(tmp_path)
+    file = tmp_path / "bundle.json"
+    file.write_text(json.dumps(json.loads(file.read_text()), sort_keys=True))
+    with pytest.raises(BundleUnusable, match="order"):
+        load_bundle(tmp_path)
+
+
 def test_lift_keeps_the_chance_under_hold_a_probability() -> None:
     bundle = tiny_bundle()
     rng = np.random.default_rng(3)

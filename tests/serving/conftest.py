@@ -17,6 +17,7 @@ from tests.serving.databases import (
     postgres_server,
     sqlite_database,
 )
+from tests.serving.live import LiveService, promote, write_bundle
 
 _numbers = itertools.count(1)
 
@@ -55,3 +56,32 @@ def database(request: pytest.FixtureRequest) -> Database:
     """Each kind of database in turn."""
     found: Database = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small real bundle, version 3."""
+    return write_bundle(tmp_path_factory.mktemp("bundles") / "3")
+
+
+ALWAYS_OPEN = {"quiet_hours": False, "exploration": 0.0}
+
+
+@pytest.fixture(scope="session")
+def service(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """A service on SQLite with a request clock, shared by the tests that leave it as it was."""
+    home = tmp_path_factory.mktemp("service")
+    promote(home, bundle, "3")
+    live = LiveService(home, {"policy": ALWAYS_OPEN, "service": {"request_clock": True}})
+    yield live
+    live.stop()
+
+
+@pytest.fixture(scope="session")
+def strict_service(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """A service as it is by default: the server's own clock decides."""
+    home = tmp_path_factory.mktemp("strict")
+    promote(home, bundle, "3")
+    live = LiveService(home, {"policy": ALWAYS_OPEN})
+    yield live
+    live.stop()

@@ -370,7 +370,7 @@ def test_values_that_no_database_holds_are_the_callers_mistake(database: Databas
             store.ingest([("c", good), ("c", bad)])
     assert store.ingest([("c", good)]) == [True], "nothing of the bad batches was kept"
     with pytest.raises(InvalidRequest):
-        store.commit(outcome("\ud800", "c", body="x"), store.snapshot("c", []))
+        store.commit(outcome("lone", "c", sends=["\ud800"]), store.snapshot("c", []))
     assert store.commit(outcome("fine", "c"), store.snapshot("c", []))
 
 

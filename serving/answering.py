@@ -1,0 +1,393 @@
+"""Requests → stored answers: the retry loop, the batch, and what happens when something is away.
+
+Optimistic: a customer's snapshot is read, the decision is computed without a lock, and the commit
+succeeds only if nobody decided about that customer meanwhile. After a few lost races the customer's
+lock is taken, so it always ends.
+
+Where the model can't be used the answer is degraded and logged in the store as any other. Where the
+store can't be used it is logged in the spool on the local disk, from where it reaches the store later.
+Where neither can be written nothing is let out: then transactional messages wait as well.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from time import perf_counter
+
+from data_contracts.configuration import Configuration
+from data_contracts.errors import Conflict, FieldError, InvalidRequest, StoreUnavailable, TactError
+from features.columns import TouchpointColumns
+from serving.champion import Champion
+from serving.deciding import Planned, Stages, plan, plan_degraded
+from serving.logs import LOGGER
+from serving.metrics import Metrics
+from serving.parsing import DecideCall
+from serving.spool import Spool
+from serving.store import EarlierAnswer, Outcome, Snapshot, SnapshotKey, Store
+
+ATTEMPTS = 3
+"""Optimistic tries before the customer's lock is taken."""
+_STALENESS_EVERY = 16
+_log = logging.getLogger(LOGGER)
+
+
+class Abandoned(Exception):
+    """The deadline has passed and the caller has another answer; nothing may be stored any more."""
+
+
+class Claim:
+    """Who answers a request: the worker that computes, or the deadline. Exactly one of them may."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._state = "open"
+
+    def begin_commit(self) -> None:
+        """The worker is about to store its answer; raises Abandoned where the deadline has passed."""
+        with self._lock:
+            if self._state == "abandoned":
+                raise Abandoned
+            self._state = "committing"
+
+    def abandon(self) -> bool:
+        """The deadline has passed; False where the worker is storing its answer already."""
+        with self._lock:
+            if self._state == "committing":
+                return False
+            self._state = "abandoned"
+            return True
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self._state == "abandoned"
+
+
+def clock_microseconds() -> int:
+    """Now, in microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+def new_decision_id(now: int) -> str:
+    """A random id that sorts by time (UUID version 7, RFC 9562), so that indexes grow at their end."""
+    random = int.from_bytes(os.urandom(10), "big")
+    value = ((now // 1_000) & (2**48 - 1)) << 80 | 0x7 << 76 | (random >> 68) << 64
+    value |= 0b10 << 62 | random & (2**62 - 1)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@dataclass(slots=True)
+class _Job:
+    """One request on its way through a batch."""
+
+    place: int
+    call: DecideCall
+    decision_id: str
+    now: int
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Answering:
+    """Answers decide requests; every method may be called from any thread.
+
+    Parameters
+    ----------
+    clock : now in microseconds; tests hand in their own
+    """
+
+    store: Store
+    spool: Spool
+    champion: Champion
+    configuration: Configuration
+    metrics: Metrics
+    clock: Callable[[], int] = clock_microseconds
+    store_trouble: str | None = None
+    """Why the store is left alone for now; the housekeeping clears it once the store answers."""
+    _decided: int = field(default=0, init=False)
+
+    def decide(self, call: DecideCall, claim: Claim | None = None, stages: Stages | None = None) -> bytes:
+        """The answer as JSON, stored; raises Conflict, InvalidRequest and Abandoned."""
+        claim, stages = claim or Claim(), stages or Stages()
+        now = self._moment(call)
+        decision_id = call.decision_id or new_decision_id(now)
+        if self.store_trouble is None:
+            try:
+                self._catch_up()
+                return self._with_store(call, decision_id, now, claim, stages)
+            except StoreUnavailable:
+                # A connection that broke is opened anew by the next call; a second failure is one.
+                try:
+                    return self._with_store(call, decision_id, now, claim, stages)
+                except StoreUnavailable as error:
+                    self.store_failed(error)
+        claim.begin_commit()
+        return self.spooled([(call, decision_id)], "database", now)[0]
+
+    def degrade(self, call: DecideCall, why: str) -> bytes:
+        """The degraded answer, kept in the spool; raises Conflict."""
+        now = self._moment(call)
+        return self.spooled([(call, call.decision_id or new_decision_id(now))], why, now)[0]
+
+    def decide_many(self, calls: Sequence[DecideCall]) -> list[bytes | TactError]:
+        """Answers in order, an error in the place of the one that failed.
+
+        Requests about one customer are answered one after the other, so that they see each other.
+        """
+        answers: list[bytes | TactError | None] = [None] * len(calls)
+        jobs = []
+        for place, call in enumerate(calls):
+            try:
+                now = self._moment(call)
+            except InvalidRequest as error:
+                answers[place] = error
+            else:
+                jobs.append(_Job(place, call, call.decision_id or new_decision_id(now), now))
+        if self.store_trouble is None:
+            try:
+                self._catch_up()
+                jobs = self._in_waves(jobs, answers)
+            except StoreUnavailable as error:
+                jobs = [job for job in jobs if answers[job.place] is None]
+                self.store_failed(error)
+        for job in jobs:
+            # Those that were left over: the store is away, or they lost too many races.
+            try:
+                answers[job.place] = self.decide(job.call)
+            except TactError as error:
+                answers[job.place] = error
+        return [answer or InvalidRequest("The request was not answered.") for answer in answers]
+
+    def store_failed(self, error: StoreUnavailable) -> None:
+        """Leave the store alone until the housekeeping finds it well again."""
+        if self.store_trouble is None:
+            _log.error("the database can't be used", extra={"fields": {"reason": error.detail}})
+        self.store_trouble = error.detail
+
+    def replay_spool(self) -> int:
+        """Bring what was spooled into the store; returns how many decisions there were."""
+        count = self.spool.replay(self._store_spooled)
+        if count:
+            _log.warning("spooled decisions are in the database", extra={"fields": {"decisions": count}})
+        return count
+
+    def spooled(self, calls: Sequence[tuple[DecideCall, str]], cause: str, now: int) -> list[bytes]:
+        """Degraded answers that are on the local disk before they go out; raises Conflict for one."""
+        whys = {
+            "database": "The database can't be used; the decision is kept and will be logged.",
+            "deadline": "No answer was found in time; the decision is kept and will be logged.",
+        }
+        version = None if self.champion.current is None else self.champion.current.version
+        planned = [
+            plan_degraded(call, self.configuration, now, decision_id, whys[cause], version)
+            for call, decision_id in calls
+        ]
+        try:
+            kept = self.spool.append([one.outcome for one in planned])
+        except StoreUnavailable as error:
+            _log.error("the spool can't be written", extra={"fields": {"reason": error.detail}})
+            why = "Neither the database nor the local disk can be written: nothing is let out unlogged."
+            planned = [
+                plan_degraded(call, self.configuration, now, decision_id, why, version, lets_out=False)
+                for call, decision_id in calls
+            ]
+            kept = [one.outcome.answer for one in planned]
+            cause = "unlogged"
+        self.metrics.degraded.labels(cause).inc(len(calls))
+        answers = []
+        for one, answer in zip(planned, kept, strict=True):
+            if isinstance(answer, Conflict):
+                raise answer
+            self.metrics.decided(one.counts, {})
+            answers.append(answer)
+        return answers
+
+    def _moment(self, call: DecideCall) -> int:
+        if call.now is None:
+            return self.clock()
+        if not self.configuration.service.request_clock:
+            told = "is accepted only with service.request_clock = true"
+            raise InvalidRequest(f"now: {told}", [FieldError("now", told)])
+        return call.now
+
+    def _catch_up(self) -> None:
+        if self.spool.is_pending():
+            self.replay_spool()
+
+    def _with_store(self, call: DecideCall, decision_id: str, now: int, claim: Claim, stages: Stages) -> bytes:
+        ids = [one["message_id"] for one in call.candidates]
+        for _ in range(ATTEMPTS):
+            if claim.is_abandoned:
+                raise Abandoned
+            start = perf_counter()
+            snapshot = self.store.snapshot(call.customer_id, ids, decision_id)
+            start = stages.add("history", start)
+            if snapshot.earlier is not None:
+                return repeated(snapshot.earlier, call, decision_id)
+            planned = self._plan(call, snapshot, decision_id, now, stages)
+            claim.begin_commit()
+            start = perf_counter()
+            done = self.store.commit(planned.outcome, snapshot)
+            stages.add("log", start)
+            if done:
+                self._count(planned, call, snapshot, now, stages)
+                return planned.outcome.answer
+            self.metrics.retries.inc()
+        with self.store.locked(call.customer_id) as customer:
+            snapshot = customer.snapshot(ids, decision_id)
+            if snapshot.earlier is not None:
+                return repeated(snapshot.earlier, call, decision_id)
+            planned = self._plan(call, snapshot, decision_id, now, stages)
+            if not customer.commit(planned.outcome, snapshot):
+                raise StoreUnavailable("The decision could not be stored; ask again.")
+        self._count(planned, call, snapshot, now, stages)
+        return planned.outcome.answer
+
+    def _in_waves(self, jobs: list[_Job], answers: list[bytes | TactError | None]) -> list[_Job]:
+        """Answer jobs in rounds of at most one a customer; returns those that lost too many races."""
+        lost: list[_Job] = []
+        while jobs:
+            wave: dict[str, _Job] = {}
+            later = []
+            for job in jobs:
+                if wave.setdefault(job.call.customer_id, job) is not job:
+                    later.append(job)
+            again = self._wave(list(wave.values()), answers)
+            lost += [job for job in again if job.attempts >= ATTEMPTS]
+            # Whoever lost a race stays before the later requests about the same customer.
+            jobs = sorted([*later, *(job for job in again if job.attempts < ATTEMPTS)], key=lambda j: j.place)
+        return lost
+
+    def _wave(self, wave: list[_Job], answers: list[bytes | TactError | None]) -> list[_Job]:
+        keys = [
+            SnapshotKey(
+                job.call.customer_id, [one["message_id"] for one in job.call.candidates], job.decision_id
+            )
+            for job in wave
+        ]
+        computed: list[tuple[_Job, Planned, Snapshot, Stages]] = []
+        for job, snapshot in zip(wave, self.store.snapshots(keys), strict=True):
+            stages = Stages()
+            try:
+                if snapshot.earlier is not None:
+                    answers[job.place] = repeated(snapshot.earlier, job.call, job.decision_id)
+                    continue
+                planned = self._plan(job.call, snapshot, job.decision_id, job.now, stages)
+            except Conflict as error:
+                answers[job.place] = error
+                continue
+            computed.append((job, planned, snapshot, stages))
+        done = self.store.commit_many([(planned.outcome, snapshot) for _, planned, snapshot, _ in computed])
+        again = []
+        for (job, planned, snapshot, stages), result in zip(computed, done, strict=True):
+            if isinstance(result, Conflict):
+                answers[job.place] = result
+            elif result:
+                self._count(planned, job.call, snapshot, job.now, stages)
+                answers[job.place] = planned.outcome.answer
+            else:
+                job.attempts += 1
+                again.append(job)
+        return again
+
+    def _plan(
+        self, call: DecideCall, snapshot: Snapshot, decision_id: str, now: int, stages: Stages
+    ) -> Planned:
+        loaded = self.champion.current
+        version = None if loaded is None else loaded.version
+        if loaded is not None:
+            try:
+                history = self._whole_history(call, snapshot)
+                return plan(
+                    call, snapshot, loaded.bundle, self.configuration, now, decision_id, stages, history
+                )
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # a model that fails on one request must not fail the request
+                _log.error("the model failed on a request", exc_info=error)
+                why = "The model failed on this request; the service's log says more."
+        else:
+            why = "No model is loaded."
+        self.metrics.degraded.labels("model").inc()
+        return plan_degraded(call, self.configuration, now, decision_id, why, version)
+
+    def _whole_history(self, call: DecideCall, snapshot: Snapshot) -> TouchpointColumns | None:
+        # Only a request with a clock of its own can see so far back that the bounds matter.
+        if call.now is None or not snapshot.left_out:
+            return None
+        return self.store.history(call.customer_id)
+
+    def _count(self, planned: Planned, call: DecideCall, snapshot: Snapshot, now: int, stages: Stages) -> None:
+        self.metrics.decided(planned.counts, stages.seconds)
+        self._decided += 1
+        if planned.degraded or self._decided % _STALENESS_EVERY:
+            return
+        self.champion.remember(call, snapshot, now)
+        loaded = self.champion.current
+        if loaded is not None:
+            observe_staleness(self.metrics, snapshot.columns, loaded.bundle.specification.sources, now)
+
+    def _store_spooled(self, outcome: Outcome) -> None:
+        """Store one spooled decision, unless it is there; another answer under its id goes beside it."""
+        ids = list(outcome.first_asked)
+        for _ in range(ATTEMPTS * 4):
+            snapshot = self.store.snapshot(outcome.customer_id, ids, outcome.decision_id)
+            earlier = snapshot.earlier
+            if earlier is not None:
+                if earlier.answer == outcome.answer:
+                    return
+                # What was let out must be in the log, whatever else was answered under this id.
+                outcome = renamed(outcome, f"{outcome.decision_id}~spooled")
+                continue
+            try:
+                if self.store.commit(outcome, snapshot):
+                    return
+            except Conflict:
+                continue
+        raise StoreUnavailable("A spooled decision could not be stored.")
+
+
+def repeated(earlier: EarlierAnswer, call: DecideCall, decision_id: str) -> bytes:
+    """The answer that was given before; raises Conflict where the request was another one."""
+    if earlier.body_digest == call.digest and earlier.customer_id == call.customer_id:
+        return earlier.answer
+    raise Conflict(
+        f"decision_id {decision_id!r} was answered for another body; use a new id for a new request."
+    )
+
+
+def renamed(outcome: Outcome, decision_id: str) -> Outcome:
+    """The same decision under another id."""
+    return Outcome(
+        decision_id=decision_id,
+        customer_id=outcome.customer_id,
+        decided_at=outcome.decided_at,
+        body_digest=outcome.body_digest,
+        answer=outcome.answer,
+        rows=tuple(row._replace(decision_id=decision_id) for row in outcome.rows),
+        reservations=outcome.reservations,
+        features=outcome.features,
+        first_asked=outcome.first_asked,
+    )
+
+
+def observe_staleness(
+    metrics: Metrics, columns: TouchpointColumns, known_sources: Sequence[str], now: int
+) -> None:
+    """Note how old each source's newest row about a customer is; only sources that the model knows."""
+    seen: set[int] = set()
+    for row in range(len(columns) - 1, -1, -1):
+        source = int(columns.source[row])
+        if source in seen:
+            continue
+        seen.add(source)
+        name = columns.strings[source] if source >= 0 else ""
+        if name in known_sources:
+            metrics.staleness.labels(name).observe(max(0, now - int(columns.event_time[row])) / 1e6)
+        if len(seen) >= len(known_sources) or len(columns) - row > 200:
+            break

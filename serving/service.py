@@ -1,0 +1,294 @@
+"""The BentoML service `Tact`: /decide, /decide_batch, /confirm, /ingest, /timeline and the health pages.
+
+Each call reads its own body and answers with bytes: an answer is stored before it goes out, and goes
+out again as the same bytes when its decision id is asked for again. The models in `data_contracts`
+give /docs.json its schemas. Nothing is loaded, opened or read when this module is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import bentoml
+from starlette.responses import Response
+
+from data_contracts.configuration import load_configuration, tact_home
+from data_contracts.errors import StoreUnavailable, TactError
+from data_contracts.messages import (
+    BatchAnswer,
+    BatchRequest,
+    ConfirmAnswer,
+    ConfirmRequest,
+    DecideAnswer,
+    DecideRequest,
+    IngestAnswer,
+    IngestRequest,
+    TimelineAnswer,
+    TimelineRequest,
+)
+from serving.access import CALLER, Access, Caller
+from serving.edge import PAGE_PATHS, Edge
+from serving.logs import LOGGER, configure_logs
+from serving.parsing import DecideCall, parse, parse_decide, split_batch
+from serving.problems import problem_response
+
+if TYPE_CHECKING:
+    from serving.runtime import Runtime
+
+Result = TypeVar("Result")
+BATCH_SLICE = 64
+"""Requests of a batch that are computed together; between slices other calls get their turn."""
+_GRACE = 1.0
+"""A commit that has begun is waited for this many deadlines more."""
+_log = logging.getLogger(LOGGER)
+
+
+class _RawBody(bentoml.IODescriptor):
+    """Hands a method the body as it came; the model that it stands before gives the schema only."""
+
+    __root_input__ = True
+
+    @classmethod
+    async def from_http_request(cls, request: Any, serde: Any) -> Any:
+        return await request.body()
+
+
+class _DecideBody(_RawBody, DecideRequest):
+    pass
+
+
+class _BatchBody(_RawBody, BatchRequest):
+    pass
+
+
+class _ConfirmBody(_RawBody, ConfirmRequest):
+    pass
+
+
+class _IngestBody(_RawBody, IngestRequest):
+    pass
+
+
+class _TimelineBody(_RawBody, TimelineRequest):
+    pass
+
+
+class _EdgedService(bentoml.Service):
+    """BentoML's service with Tact's own layer around the whole application."""
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        configure_logs()
+        app = super().to_asgi(is_main=is_main)
+        return Edge(app, Access(load_configuration().service), (*PAGE_PATHS, *_static_pages()))
+
+
+def _static_pages() -> list[str]:
+    """Addresses of the files that BentoML's own page of the API is made of."""
+    from bentoml._internal import server
+
+    folder = Path(server.__file__).parent / "static_content"
+    return [f"/static_content/{file.name}" for file in folder.glob("*")]
+
+
+_NO_ACCESS_LOG: dict[str, Any] = {
+    "access": {
+        "enabled": False,
+        "request_content_length": None,
+        "request_content_type": None,
+        "response_content_length": None,
+        "response_content_type": None,
+        "skip_paths": [],
+        "format": {"trace_id": "032x", "span_id": "016x"},
+    }
+}
+
+
+@bentoml.service(
+    name="Tact",
+    service_class=_EdgedService,
+    description="Would this contact help the customer or interrupt? Ranked send, wait and suppress.",
+    logging=_NO_ACCESS_LOG,
+    # Each call has a deadline of its own; this one only ends what hangs in spite of them.
+    traffic={"timeout": 60},
+)
+class Tact:
+    """Decides for every message that any department wants to send to a customer."""
+
+    def __init__(self) -> None:
+        from serving.runtime import Runtime
+
+        self._runtime: Runtime = Runtime(load_configuration(), tact_home())
+        self._runtime.start()
+
+    @bentoml.on_shutdown
+    def _close(self) -> None:
+        self._runtime.stop()
+
+    async def __is_ready__(self) -> bool:
+        runtime = self._runtime
+        work = asyncio.get_running_loop().run_in_executor(runtime.checks, runtime.is_ready)
+        try:
+            return await asyncio.wait_for(work, timeout=2.0)
+        except TimeoutError:
+            return False
+
+    @bentoml.api(route="/decide", input_spec=_DecideBody, output_spec=DecideAnswer)
+    async def decide(self, body: bytes, /) -> Response:
+        """Rank the messages that wait for one customer: send now, wait until a moment, or suppress."""
+        return await self._guarded(self._decide, body)
+
+    @bentoml.api(route="/decide_batch", input_spec=_BatchBody, output_spec=BatchAnswer)
+    async def decide_batch(self, body: bytes, /) -> Response:
+        """Answer up to 1,000 decide requests; an error in one stands in its place as a problem object."""
+        return await self._guarded(self._decide_batch, body)
+
+    @bentoml.api(route="/confirm", input_spec=_ConfirmBody, output_spec=ConfirmAnswer)
+    async def confirm(self, body: bytes, /) -> Response:
+        """Say what became of a send: `sent`, or `not_sent` to give its place under the caps back."""
+        return await self._guarded(self._confirm, body)
+
+    @bentoml.api(route="/ingest", input_spec=_IngestBody, output_spec=IngestAnswer)
+    async def ingest(self, body: bytes, /) -> Response:
+        """Take up to 5,000 touchpoints; one bad row never blocks the good ones."""
+        return await self._guarded(self._ingest, body)
+
+    @bentoml.api(route="/timeline", input_spec=_TimelineBody, output_spec=TimelineAnswer)
+    async def timeline(self, body: bytes, /) -> Response:
+        """Touchpoints, decisions and reservations of one customer, newest first."""
+        return await self._guarded(self._timeline, body)
+
+    async def _guarded(self, work: Callable[[bytes, Caller], Any], body: bytes) -> Response:
+        try:
+            answer: bytes = await work(body, CALLER.get())
+        except TactError as error:
+            self._runtime.metrics.problems.labels(error.problem).inc()
+            return problem_response(error)
+        return Response(answer, media_type="application/json")
+
+    async def _decide(self, body: bytes, caller: Caller) -> bytes:
+        from serving.answering import Abandoned, Claim
+        from serving.deciding import Stages
+
+        runtime = self._runtime
+        stages = Stages()
+        start = perf_counter()
+        call = parse_decide(body)
+        _check_departments(call, caller)
+        stages.add("parse", start)
+        claim = Claim()
+        work = _submit(runtime.quick, runtime.answering.decide, call, claim, stages)
+        deadline = runtime.configuration.service.deadline_ms / 1_000
+        try:
+            return await _within(work, deadline)
+        except (TimeoutError, Abandoned):
+            if not claim.abandon():
+                # It is being stored: its own answer is the better one, if it comes soon.
+                try:
+                    return await _within(work, deadline * _GRACE)
+                except TimeoutError:
+                    pass
+            _log.warning("a decision missed its deadline", extra={"fields": {"seconds": dict(stages.seconds)}})
+            return await _submit(runtime.rescue, runtime.answering.degrade, call, "deadline")
+
+    async def _decide_batch(self, body: bytes, caller: Caller) -> bytes:
+        runtime = self._runtime
+        answers: list[bytes] = []
+        texts = split_batch(body)
+        for start in range(0, len(texts), BATCH_SLICE):
+            part = texts[start : start + BATCH_SLICE]
+            answers += await _submit(runtime.bulk, partial(_answer_slice, runtime, caller), part)
+        return b'{"answers":[' + b",".join(answers) + b"]}"
+
+    async def _confirm(self, body: bytes, caller: Caller) -> bytes:
+        return await _submit(self._runtime.quick, _confirmed, self._runtime, body, caller)
+
+    async def _ingest(self, body: bytes, caller: Caller) -> bytes:
+        return await _submit(self._runtime.bulk, _ingested, self._runtime, body, caller)
+
+    async def _timeline(self, body: bytes, caller: Caller) -> bytes:
+        return await _submit(self._runtime.bulk, _shown, self._runtime, body, caller)
+
+
+def _check_departments(call: DecideCall, caller: Caller) -> None:
+    caller.check(
+        (f"candidates[{place}].department", one["department"]) for place, one in enumerate(call.candidates)
+    )
+
+
+def _answer_slice(runtime: Runtime, caller: Caller, texts: list[bytes]) -> list[bytes]:
+    from serving.problems import problem_bytes
+
+    calls: list[DecideCall] = []
+    places: list[int] = []
+    answers: list[bytes] = [b""] * len(texts)
+    for place, text in enumerate(texts):
+        try:
+            call = parse_decide(text)
+            _check_departments(call, caller)
+        except TactError as error:
+            answers[place] = problem_bytes(error)
+        else:
+            calls.append(call)
+            places.append(place)
+    for place, answer in zip(places, runtime.answering.decide_many(calls), strict=True):
+        answers[place] = problem_bytes(answer) if isinstance(answer, TactError) else answer
+    return answers
+
+
+def _confirmed(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    request = parse(ConfirmRequest, body)
+    if runtime.answering.store_trouble is not None:
+        raise StoreUnavailable(runtime.answering.store_trouble)
+    if runtime.spool.is_pending():
+        runtime.answering.replay_spool()
+    if caller.departments:
+        rows = runtime.store.decision(request.decision_id).rows
+        theirs = [row.department or "" for row in rows if row.message_id == request.message_id]
+        caller.check(("message_id", department) for department in theirs)
+    now = runtime.answering.clock()
+    state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, now)
+    runtime.metrics.confirms.labels(state).inc()
+    answer = ConfirmAnswer(decision_id=request.decision_id, message_id=request.message_id, state=state)
+    return answer.model_dump_json().encode()
+
+
+def _ingested(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    from serving.ingesting import ingest
+
+    clock = runtime.configuration.service.request_clock
+    answer, accepted, duplicates, rejected = ingest(
+        body, runtime.store, caller, runtime.answering.clock(), clock
+    )
+    for result, number in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
+        if number:
+            runtime.metrics.touchpoints.labels(result).inc(number)
+    return answer
+
+
+def _shown(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    from serving.ingesting import TIMELINE_LIMIT, timeline_answer
+
+    request = parse(TimelineRequest, body)
+    return timeline_answer(runtime.store.timeline(request.customer_id, TIMELINE_LIMIT), caller)
+
+
+def _submit(executor: Executor, work: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:
+    """Run `work` in a thread that knows the request's id."""
+    context = contextvars.copy_context()
+    return asyncio.get_running_loop().run_in_executor(executor, partial(context.run, work, *arguments))
+
+
+async def _within(work: asyncio.Future[Result], seconds: float) -> Result:
+    """The result of `work`, which goes on by itself after a TimeoutError."""
+    done, _ = await asyncio.wait({work}, timeout=seconds)
+    if not done:
+        raise TimeoutError
+    return work.result()
