@@ -17,7 +17,7 @@ from benchmarks.logged_answers import LoggedAnswers, live_matrix
 from benchmarks.rule_policies import Capped
 from data_contracts.configuration import Outcomes
 from features.builder import Matrix
-from features.columns import Float64, Int64, identifier_hash
+from features.columns import Float64, identifier_hash
 from simulation.clock import WINDOW_STEPS, Floats
 from simulation.company import Company
 from simulation.messages import Pool

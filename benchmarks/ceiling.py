@@ -62,9 +62,7 @@ def ceiling_bundle(
     matrix = _design(bundle, company, decided, snapshots)
     price = price_of_attention(company, snapshots, oracle)
     names = bundle.specification.contact_names
-    categorical = [
-        place for place, name in enumerate(names) if name in bundle.specification.categorical_names
-    ]
+    categorical = [place for place, name in enumerate(names) if name in bundle.specification.categorical_names]
     late = np.random.default_rng([seed, 91]).random(company.world.state.n) < _HELD_OUT
     held_out = late[decided.pending.customer[snapshots.row]]
 

@@ -5,6 +5,8 @@ The history is run once under the company's own rules; each policy then runs on 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from benchmarks.known_history import KnownHistory
@@ -16,7 +18,7 @@ from simulation.kinds import CompanyKind
 from simulation.messages import Pool
 from simulation.records import Rows
 from simulation.rules import SUPPRESS, Actions, Observer, Policy
-from simulation.world import World
+from simulation.world import Decided, World
 
 
 class LiveCompany(Company):
@@ -123,8 +125,18 @@ def panel_of(company: LiveCompany, size: int) -> Ints:
     return np.asarray(there[:size], dtype=np.int64)
 
 
-def run_live(company: LiveCompany, policy: Policy, days: float, panel: Ints) -> tuple[Account, LiveCompany]:
-    """Run `policy` for `days` on a fork of `company`; the account, and the fork at its end."""
+def run_live(
+    company: LiveCompany,
+    policy: Policy,
+    days: float,
+    panel: Ints,
+    watch: Callable[[Company, Decided], None] | None = None,
+) -> tuple[Account, LiveCompany]:
+    """Run `policy` for `days` on a fork of `company`; the account, and the fork at its end.
+
+    `watch` is shown every step's decisions.
+    """
     twin = company.fork()
+    twin.watch = watch
     twin.run(days, PanelOnly(policy, panel, twin.world.state.n))
     return twin.account, twin

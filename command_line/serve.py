@@ -25,6 +25,7 @@ REGISTRY_SECONDS = 20.0
 _CHECK_SECONDS = 1.0
 """How soon a worker that died is replaced (BentoML's own default is 10)."""
 _FIRST_SECONDS = 120.0
+_PORT_SECONDS = 3.0
 
 _HELP = """Run the service with the champion on this machine.
 
@@ -81,15 +82,27 @@ def _address(host: str, configuration: Configuration) -> str:
 
 
 def _check_free(address: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as listener:
+    """Raise InvalidRequest for a port that is taken and stays so.
+
+    Workers whose supervisor was killed end within a second or two, and free theirs.
+    """
+    until = time.monotonic() + _PORT_SECONDS
+    while (error := _bind_error(address, port)) is not None:
+        if time.monotonic() > until:
+            raise InvalidRequest(
+                f"port {port} of {address} can't be used ({error.strerror}); choose another with --port"
+            )
+        time.sleep(0.1)
+
+
+def _bind_error(address: str, port: int) -> OSError | None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address, port))
         except OSError as error:
-            raise InvalidRequest(
-                f"port {port} of {address} can't be used ({error.strerror}); choose another with --port"
-            ) from None
+            return error
+    return None
 
 
 def _set_environment(home: Path, config: Path | None, workers: int, port: int) -> None:

@@ -56,7 +56,9 @@ def columns_of_rows(rows: Iterable[TouchpointRow]) -> TouchpointColumns:
     if not ordered:
         return empty_columns()
     # One pass a column: a transposition by `zip(*rows)` holds an iterator for each row.
-    column = {name: [row[at] for row in ordered] for at, name in enumerate(TouchpointRow._fields)}
+    column: dict[str, list[Any]] = {
+        name: [row[at] for row in ordered] for at, name in enumerate(TouchpointRow._fields)
+    }
     places: dict[str | None, int] = {}
     categories: dict[str, Any] = {}
     for name in CATEGORY_COLUMNS:
@@ -106,9 +108,7 @@ def unpack(blob: bytes) -> TouchpointColumns:
     Raises ValueError where it is not of format 1 or doesn't have its checksum.
     """
     if blob[: len(_MAGIC)] != _MAGIC:
-        raise ValueError(
-            f"a packed history starts with {_MAGIC!r}, found {bytes(blob[: len(_MAGIC)])!r}"
-        )
+        raise ValueError(f"a packed history starts with {_MAGIC!r}, found {bytes(blob[: len(_MAGIC)])!r}")
     body = memoryview(blob)[_BODY:]
     if zlib.crc32(body) != int.from_bytes(blob[len(_MAGIC) : _BODY], "little"):
         raise ValueError("the packed history is damaged: its checksum is wrong")
@@ -166,9 +166,7 @@ def merge(first: TouchpointColumns, second: TouchpointColumns) -> TouchpointColu
     if not len(first):
         return second
     places = {word: place for place, word in enumerate(first.strings)}
-    table = np.asarray(
-        [places.setdefault(word, len(places)) for word in second.strings] + [-1], dtype=np.int32
-    )
+    table = np.asarray([places.setdefault(word, len(places)) for word in second.strings] + [-1], dtype=np.int32)
     joined = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in _COLUMNS}
     for name in CATEGORY_COLUMNS:
         joined[name][len(first) :] = table[getattr(second, name)]

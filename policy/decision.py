@@ -70,7 +70,7 @@ def decide(
             held[place],
             later.get(place),
             counterfactual,
-            outranked=bool(drawn),
+            outranked=bool(chosen or drawn),
             drawn_back=place in chosen,
         )
     for place, probability in send_probabilities(policy, eligible, list(chosen)).items():

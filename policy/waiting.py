@@ -85,7 +85,7 @@ def plan_wait(
     worth = float(standing.worth[place])
     reasons = list(held)
     recheck_on: tuple[str, ...] = ()
-    case_helps = case_lets_out = False
+    case_helps = case_lets_out = case_opens = False
     if drawn_back:
         reasons.append(reason("exploration"))
     elif worth < minimum:
@@ -94,6 +94,7 @@ def plan_wait(
         if once is not None and case is not None and once.net_value is not None:
             case_helps = once.net_value - (once.attention_price or 0.0) > worth
             case_lets_out = once.action == "send"
+            case_opens = once.action != "suppress"
         if case_helps and case is not None:
             reasons.append(open_case_reason(case.topic, case.opened_at, standing.situation.now, case_lets_out))
             recheck_on = standing.situation.case_resolved_types
@@ -110,10 +111,11 @@ def plan_wait(
         if not reasons:
             reasons.append(reason("better_moment"))
         return _settled(standing, place, later.time, reasons, recheck_on)
-    if later is not None and (case_lets_out or _outlives_horizon(standing, place)):
-        moments = later_moments(standing, place)
+    if later is not None and (case_opens or _outlives_horizon(standing, place)):
+        # Messages that were planned before this one may have used up every cap until its end.
+        moments = later_moments(standing, place) or [later.time]
         soon = [time for time in moments if time >= standing.situation.now + CASE_CHECK]
-        moment = soon[0] if case_lets_out and soon else moments[-1]
+        moment = soon[0] if case_opens and soon else moments[-1]
         return _settled(standing, place, moment, reasons, recheck_on)
     if later is None:
         return Draft(place, "suppress", [*reasons, reason("no_moment")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote
 
 from data_contracts.errors import ConfigurationError
 
@@ -52,10 +52,10 @@ def sqlite_address(url: str, home: Path) -> SqliteAddress:
 
 def postgres_address(url: str) -> PostgresAddress:
     """Take our options out of a PostgreSQL URL; raises ConfigurationError."""
-    parts = urlsplit(url)
-    options = parse_qsl(parts.query, keep_blank_values=True)
-    ours = {name: value for name, value in options if name.startswith("tact_")}
-    theirs = urlencode([pair for pair in options if pair[0] not in ours])
+    place, _, query = url.partition("?")
+    options = [option for option in query.split("&") if option]
+    theirs = "&".join(option for option in options if not option.startswith("tact_"))
+    ours = dict(parse_qsl("&".join(o for o in options if o.startswith("tact_")), keep_blank_values=True))
     prepare = ours.pop("tact_prepare", "off").lower()
     if prepare not in ("on", "off"):
         raise ConfigurationError(f"service.database: tact_prepare is on or off, not {prepare!r}")
@@ -64,7 +64,7 @@ def postgres_address(url: str) -> PostgresAddress:
         raise ConfigurationError(
             f"service.database: {name!r} is no option of Tact; there are tact_prepare and tact_timeout_ms"
         )
-    return PostgresAddress(urlunsplit(parts._replace(query=theirs)), prepare == "on", timeout)
+    return PostgresAddress(place + ("?" + theirs if theirs else ""), prepare == "on", timeout)
 
 
 def _seconds(milliseconds: str | None, name: str) -> float:

@@ -65,18 +65,18 @@ def unpack_features(blob: bytes) -> SeenFeatures:
     """Read `pack_features`' blob; raises ValueError where it is damaged or of another format."""
     try:
         version, *rest = _decoder.decode(blob)
-        if version != FORMAT_VERSION:
-            raise ValueError(f"features of format {version!r}, expected {FORMAT_VERSION}")
-        model_version, shared, own, n, goals, situation = rest
-        return SeenFeatures(
-            model_version,
-            _unpacked(shared, 1),
-            _unpacked(own, n),
-            np.frombuffer(goals, "<f8"),
-            situation,
-        )
-    except (msgspec.MsgspecError, TypeError, IndexError) as error:
+        if version == FORMAT_VERSION:
+            model_version, shared, own, n, goals, situation = rest
+            return SeenFeatures(
+                model_version,
+                _unpacked(shared, 1),
+                _unpacked(own, n),
+                np.frombuffer(goals, "<f8"),
+                situation,
+            )
+    except (msgspec.MsgspecError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"the logged features are damaged: {error}") from None
+    raise ValueError(f"logged features of format {version!r}, expected {FORMAT_VERSION}")
 
 
 def _packed(matrix: Matrix) -> list[Any]:

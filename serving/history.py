@@ -93,9 +93,7 @@ def storable(rows: Sequence[tuple[str, TouchpointRow]]) -> list[StoredRow]:
             encoded = encoded_row(row)
         except (ValueError, OverflowError, TypeError) as error:
             raise InvalidRequest(f"touchpoint {row.touchpoint_id!r} can't be stored: {error}") from None
-        result.append(
-            (customer_id, row.source, row.touchpoint_id, row.event_time, row.ingested_time, encoded)
-        )
+        result.append((customer_id, row.source, row.touchpoint_id, row.event_time, row.ingested_time, encoded))
     return result
 
 

@@ -35,6 +35,15 @@ class _DeadlinePassed(errors.OperationalError):
     """The server did not answer in time."""
 
 
+@contextmanager
+def storable_values() -> Iterator[None]:
+    """Say that a value, and not the database, is at fault: U+0000, a number beyond 64 bits."""
+    try:
+        yield
+    except (psycopg.DataError, UnicodeError, OverflowError) as error:
+        raise InvalidRequest(f"the database can't hold a value: {str(error).splitlines()[0]}") from None
+
+
 class _Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection whose waiting ends at a deadline (seconds, monotonic)."""
 
@@ -115,15 +124,17 @@ class PostgresDatabase:
         for kind, remedy in _REMEDIES:
             if isinstance(error, kind):
                 return StoreUnavailable(f"{self.name} {remedy}")
-        told = str(error).strip().splitlines() or [type(error).__name__]
-        return StoreUnavailable(f"{self.name} can't be used: {told[0]}")
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if isinstance(error, errors.OperationalError) and error.sqlstate is None:
+            return StoreUnavailable(f"{self.name} can't be reached: {told.rpartition('failed: ')[2]}")
+        return StoreUnavailable(f"{self.name} can't be used: {told}")
 
     def _tried(self, run: Callable[[_Connection], Result]) -> Result:
         for tries_left in reversed(range(_TRIES)):
             connection = self._pool.borrow()
             connection.deadline = time.monotonic() + self._address.timeout_seconds
             try:
-                with self._guarded(connection):
+                with self._guarded(connection), storable_values():
                     return run(connection)
             except (errors.DeadlockDetected, errors.SerializationFailure) as error:
                 if not tries_left:
@@ -140,9 +151,6 @@ class PostgresDatabase:
         """Give the connection back in a known state, or close it."""
         try:
             yield
-        except (psycopg.DataError, UnicodeError, OverflowError) as error:
-            self._pool.give_back(connection)
-            raise InvalidRequest(f"the database can't hold a value: {str(error).splitlines()[0]}") from None
         except (TactError, errors.DeadlockDetected, errors.SerializationFailure):
             self._pool.give_back(connection)
             raise

@@ -6,32 +6,30 @@ everything else. New rows of a history stand in `tact.unpacked` until a blob has
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal, NamedTuple, cast
 
 import psycopg
 from msgspec import json as msgspec_json
 
-from data_contracts.errors import Conflict, InvalidRequest, NotFound
+from data_contracts.errors import Conflict, InvalidRequest
 from data_contracts.times import HOUR
 from features.columns import TouchpointColumns
 from features.packing import TouchpointRow, columns_of_rows, pack
 from policy.situation import Send
+from serving import postgres_records
 from serving import postgres_statements as statements
 from serving.addresses import postgres_address
 from serving.confirmation import STATES, confirmed_state
 from serving.history import HistoryBounds, PackedHistory, assembled, decoded_row, rebuilt, storable
-from serving.postgres_database import PostgresDatabase
+from serving.postgres_database import PostgresDatabase, storable_values
 from serving.store import (
     DecisionRow,
     EarlierAnswer,
     LockedCustomer,
     Outcome,
-    Reservation,
     SendOutcome,
     Snapshot,
     SnapshotKey,
@@ -148,12 +146,8 @@ class PostgresStore:
                 results[place] = conflict
         return results
 
-    @contextmanager
-    def locked(self, customer_id: str) -> Iterator[LockedCustomer]:
-        with self._database.block() as connection:
-            cursor = connection.cursor(binary=True)
-            cursor.execute(statements.LOCK_CUSTOMER, (customer_id, _first_version()))
-            yield _Locked(self, cursor, customer_id)
+    def locked(self, customer_id: str) -> AbstractContextManager[LockedCustomer]:
+        return self._held(customer_id)
 
     def confirm(
         self, decision_id: str, message_id: str, outcome: SendOutcome, now: int
@@ -178,29 +172,10 @@ class PostgresStore:
         return self._database.transaction(settle)
 
     def timeline(self, customer_id: str, limit: int | None = None) -> Timeline:
-        def look(cursor: _Cursor) -> Timeline:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            rows = [decoded_row(*row[2:]) for row in cursor.execute(statements.ALL_ROWS, (customer_id,))]
-            rows.sort(key=lambda row: row[:4], reverse=True)
-            asked = (customer_id, limit)
-            return Timeline(
-                customer_id,
-                tuple(rows[:limit]),
-                tuple(map(DecisionRow._make, cursor.execute(statements.DECISIONS, asked).fetchall())),
-                tuple(Reservation(*row) for row in cursor.execute(statements.RESERVATIONS, asked).fetchall()),
-            )
-
-        return self._database.transaction(look)
+        return self._database.transaction(lambda cursor: postgres_records.timeline(cursor, customer_id, limit))
 
     def decision(self, decision_id: str) -> StoredDecision:
-        def look(cursor: _Cursor) -> StoredDecision:
-            found = cursor.execute(statements.STORED_DECISION, (decision_id,)).fetchone()
-            if found is None:
-                raise NotFound(f"there is no decision {decision_id!r}")
-            log = cursor.execute(statements.LOG_OF_DECISION, (decision_id,)).fetchall()
-            return StoredDecision(*found, rows=tuple(map(DecisionRow._make, log)))
-
-        return self._database.transaction(look)
+        return self._database.transaction(lambda cursor: postgres_records.decision(cursor, decision_id))
 
     def history(self, customer_id: str) -> TouchpointColumns:
         rows = self._database.call(statements.ALL_ROWS, (customer_id,))
@@ -209,32 +184,19 @@ class PostgresStore:
     def compact(self, customer_ids: Sequence[str]) -> int:
         packed = 0
         for customer_id in dict.fromkeys(customer_ids):
-            if not self.snapshot(customer_id, ()).repack:
-                continue
-            with self.locked(customer_id) as customer:
-                packed += customer.compact()
+            if self.snapshot(customer_id, ()).repack:
+                with self._held(customer_id) as customer:
+                    packed += customer.compact()
         return packed
 
     def export_touchpoints(self, batch_size: int = 10_000) -> Iterator[list[tuple[str, TouchpointRow]]]:
-        for rows in self._exported(statements.TOUCHPOINTS, batch_size):
-            yield [(customer_id, decoded_row(*rest)) for customer_id, *rest in rows]
+        return postgres_records.touchpoints(self._database, batch_size)
 
     def export_decisions(self, batch_size: int = 10_000) -> Iterator[list[DecisionRow]]:
-        for rows in self._exported(statements.LOG, batch_size):
-            yield list(map(DecisionRow._make, rows))
+        return postgres_records.log(self._database, batch_size)
 
     def forget(self, customer_id: str, now: int) -> dict[str, int]:
-        digest = hashlib.sha256(customer_id.encode("utf-8", "surrogatepass")).hexdigest()
-
-        def erase(cursor: _Cursor) -> dict[str, int]:
-            counts = {
-                table: cursor.execute(statement, (customer_id,)).rowcount
-                for table, statement in statements.ERASE.items()
-            }
-            cursor.execute(statements.ADD_ERASURE, (digest, now, json.dumps(counts)))
-            return counts
-
-        return self._database.transaction(erase)
+        return self._database.transaction(lambda cursor: postgres_records.erase(cursor, customer_id, now))
 
     def health(self) -> None:
         [(read_only,)] = self._database.call(statements.READ_ONLY)
@@ -244,12 +206,12 @@ class PostgresStore:
     def close(self) -> None:
         self._database.close()
 
-    def _exported(self, query: str, batch_size: int) -> Iterator[list[tuple[Any, ...]]]:
-        with self._database.block(deadline=False) as connection:
-            with connection.cursor("exported", binary=True) as cursor:
-                cursor.execute(query)
-                while rows := cursor.fetchmany(batch_size):
-                    yield rows
+    @contextmanager
+    def _held(self, customer_id: str) -> Iterator[_Locked]:
+        with self._database.block() as connection:
+            cursor = connection.cursor(binary=True)
+            cursor.execute(statements.LOCK_CUSTOMER, (customer_id, _first_version()))
+            yield _Locked(self, cursor, customer_id)
 
     def _snapshot(self, customer_id: str, found: _Found, call: Any) -> Snapshot:
         packed = None
@@ -274,7 +236,7 @@ class PostgresStore:
             unpacked = tuple(row[0] for row in everything if row[1])
         sends: tuple[Send, ...] = ()
         if found.send_messages is not None:
-            sends = tuple(map(Send, *found[10:16]))
+            sends = tuple(map(Send, *cast(tuple[list[Any], ...], found[10:16])))
         earlier = None
         if found.earlier_customer is not None:
             earlier = EarlierAnswer(found.earlier_customer, found.earlier_digest, found.earlier_answer)
@@ -342,7 +304,8 @@ class _Locked:
         return snapshot.repack
 
     def _call(self, statement: str, parameters: Any) -> list[tuple[Any, ...]]:
-        return self._cursor.execute(statement, parameters).fetchall()
+        with storable_values():
+            return self._cursor.execute(statement, parameters).fetchall()
 
 
 def _committed(outcome: Outcome, code: int) -> bool:

@@ -28,6 +28,9 @@ from serving.store import open_store
 START_WAIT_SECONDS = 20.0
 """How long a starting worker holds back its first answers for the champion to be warm."""
 POLL_SECONDS = 1.0
+_PATIENCE = 0.4
+"""Share of a decision's deadline that one call of the store may wait."""
+_DEFAULT_PATIENCE_MS = 2_000
 _SWITCH_SECONDS = 0.001
 """The event loop must not wait long for a computing thread (Python's own default is 5 ms)."""
 _COLLECTOR_THRESHOLDS = (50_000, 20, 50)
@@ -51,7 +54,11 @@ class Runtime:
         self.configuration = configuration
         self.home = home
         self.metrics = metrics or Metrics()
-        self.store = open_store(configuration.service.database, home, HistoryBounds.of(configuration))
+        bounds = HistoryBounds.of(configuration)
+        url = configuration.service.database
+        # Decisions have a deadline, which bulk work may pass: each has its own patience.
+        self.store = open_store(within_deadline(url, configuration.service.deadline_ms), home, bounds)
+        self.bulk_store = open_store(url, home, bounds)
         self.spool = Spool(home / "spool" / "decisions.jsonl")
         self.champion = Champion(home, configuration, self._after_swap)
         self.answering = Answering(self.store, self.spool, self.champion, configuration, self.metrics, clock)
@@ -88,6 +95,7 @@ class Runtime:
         if self._on_collection in gc.callbacks:
             gc.callbacks.remove(self._on_collection)
         self.store.close()
+        self.bulk_store.close()
         self.spool.close()
 
     def is_ready(self) -> bool:
@@ -156,6 +164,19 @@ class Runtime:
             self._pause_started = time.perf_counter()
         else:
             self.metrics.collector.observe(time.perf_counter() - self._pause_started)
+
+
+def within_deadline(url: str, deadline_ms: float) -> str:
+    """The database's URL with waits so short that two tries fit into a decision's deadline.
+
+    A commit that is still on its way when the deadline passes might yet succeed, and then the
+    caller's degraded answer would not be the stored one. An option that the URL gives stays.
+    """
+    option = "timeout_ms" if url.startswith("sqlite:") else "tact_timeout_ms"
+    limit = max(10, round(deadline_ms * _PATIENCE))
+    if f"{option}=" in url or limit >= _DEFAULT_PATIENCE_MS:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{option}={limit}"
 
 
 def _seconds(text: object) -> float | None:

@@ -265,7 +265,7 @@ def _ingested(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
 
     clock = runtime.configuration.service.request_clock
     answer, accepted, duplicates, rejected = ingest(
-        body, runtime.store, caller, runtime.answering.clock(), clock
+        body, runtime.bulk_store, caller, runtime.answering.clock(), clock
     )
     for result, number in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
         if number:
@@ -277,7 +277,7 @@ def _shown(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
     from serving.ingesting import TIMELINE_LIMIT, timeline_answer
 
     request = parse(TimelineRequest, body)
-    return timeline_answer(runtime.store.timeline(request.customer_id, TIMELINE_LIMIT), caller)
+    return timeline_answer(runtime.bulk_store.timeline(request.customer_id, TIMELINE_LIMIT), caller)
 
 
 def _submit(executor: Executor, work: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:

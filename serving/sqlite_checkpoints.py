@@ -9,6 +9,7 @@ from collections.abc import Callable
 _PAUSE_SECONDS = 0.25
 _LONG_LOG_PAGES = 4_000
 _WAIT_FOR_READERS_MS = 100
+_TRIES = 50
 
 
 class Checkpoints:
@@ -23,7 +24,7 @@ class Checkpoints:
     def __init__(self, connect: Callable[[], sqlite3.Connection], writers: threading.Lock) -> None:
         self._connect, self._writers = connect, writers
         self._something, self._closed = threading.Event(), threading.Event()
-        self._guard = threading.Lock()
+        self._guard, self._running = threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
 
     def written(self) -> None:
@@ -38,9 +39,12 @@ class Checkpoints:
                     self._thread.start()
 
     def run_now(self) -> None:
-        """Empty the log; leaves it to the next time where readers hold on to it."""
+        """Empty the log; gives up after some tries where others hold on to it."""
         with self._writers:
-            self._checkpoint("TRUNCATE")
+            for _ in range(_TRIES):
+                if self._checkpoint("TRUNCATE") == 0:
+                    return
+                self._closed.wait(_PAUSE_SECONDS / _TRIES)
 
     def close(self) -> None:
         """End the thread."""
@@ -64,16 +68,17 @@ class Checkpoints:
                     self._checkpoint("RESTART")
 
     def _checkpoint(self, mode: str) -> int:
-        """Move what can be moved; the pages that the log had, 0 where it could not be looked at."""
-        try:
-            connection = self._connect()
-        except sqlite3.Error:
-            return 0  # whoever needs the database says so
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {_WAIT_FOR_READERS_MS}")
-            _, pages, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-            return int(pages)
-        except sqlite3.Error:
-            return 0
-        finally:
-            connection.close()
+        """Move what can be moved; the pages that the log still has, 0 where it can't be looked at."""
+        with self._running:
+            try:
+                connection = self._connect()
+            except sqlite3.Error:
+                return 0  # whoever needs the database says so
+            try:
+                connection.execute(f"PRAGMA busy_timeout = {_WAIT_FOR_READERS_MS}")
+                is_busy, pages, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+                return max(int(pages), int(is_busy))
+            except sqlite3.Error:
+                return 0
+            finally:
+                connection.close()

@@ -30,6 +30,15 @@ _CACHE_KIB = 16_000
 _BUSY, _LOCKED = sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED
 
 
+@contextmanager
+def storable_values() -> Iterator[None]:
+    """Say that a value, and not the database, is at fault: a lone surrogate, a number beyond 64 bits."""
+    try:
+        yield
+    except (UnicodeError, OverflowError) as error:
+        raise InvalidRequest(f"the database can't hold a value: {error}") from None
+
+
 class _Connection(sqlite3.Connection):
     """A connection that knows which file it has open (device and inode)."""
 
@@ -100,7 +109,7 @@ class SqliteDatabase:
 
     def _transaction(self, begin: str, work: Callable[[sqlite3.Connection], Result]) -> Result:
         connection = self._pool.borrow()
-        with self._guarded(connection):
+        with self._guarded(connection), storable_values():
             self._begin(connection, begin)
             result = work(connection)
             connection.execute("COMMIT")
@@ -111,11 +120,9 @@ class SqliteDatabase:
         """Give the connection back in a known state, and say errors in our own words."""
         try:
             yield
-        except (TactError, UnicodeError, OverflowError, sqlite3.InterfaceError) as error:
+        except TactError:
             self._rolled_back(connection)
-            if isinstance(error, TactError):
-                raise
-            raise InvalidRequest(f"the database can't hold a value: {error}") from None
+            raise
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in (_BUSY, _LOCKED):
                 self._rolled_back(connection)

@@ -6,7 +6,6 @@ packed history is up to date but for the customer's rows with greater numbers.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import sqlite3
@@ -15,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from data_contracts.errors import Conflict, NotFound
+from data_contracts.errors import Conflict
 from data_contracts.times import HOUR
 from features.columns import TouchpointColumns
 from features.packing import TouchpointRow, columns_of_rows, pack
 from policy.situation import Send
+from serving import sqlite_records
 from serving import sqlite_statements as statements
 from serving.addresses import sqlite_address
 from serving.confirmation import confirmed_state
@@ -31,13 +31,13 @@ from serving.history import (
     rebuilt,
     storable,
 )
-from serving.sqlite_database import SqliteDatabase
+from serving.sqlite_database import SqliteDatabase, storable_values
+from serving.sqlite_records import rows_after
 from serving.store import (
     DecisionRow,
     EarlierAnswer,
     LockedCustomer,
     Outcome,
-    Reservation,
     SendOutcome,
     Snapshot,
     SnapshotKey,
@@ -56,9 +56,7 @@ class SqliteStore:
     def at(cls, url: str, home: Path, bounds: HistoryBounds) -> SqliteStore:
         """The store at `sqlite:///FILE`; raises ConfigurationError."""
         address = sqlite_address(url, home)
-        database = SqliteDatabase(
-            address.path, full=address.full, timeout_seconds=address.timeout_seconds
-        )
+        database = SqliteDatabase(address.path, full=address.full, timeout_seconds=address.timeout_seconds)
         return cls(database, bounds)
 
     def ingest(self, rows: Sequence[tuple[str, TouchpointRow]]) -> list[bool]:
@@ -128,90 +126,27 @@ class SqliteStore:
         return self._database.write(settle)
 
     def timeline(self, customer_id: str, limit: int | None = None) -> Timeline:
-        def look(connection: sqlite3.Connection) -> Timeline:
-            rows = [decoded_row(*row[1:]) for row in _rows_after(connection, customer_id, 0)]
-            rows.sort(key=lambda row: row[:4], reverse=True)
-            most = -1 if limit is None else limit
-            return Timeline(
-                customer_id,
-                tuple(rows[:limit]),
-                tuple(
-                    map(DecisionRow._make, connection.execute(statements.DECISIONS, (customer_id, most)))
-                ),
-                tuple(
-                    Reservation(*row)
-                    for row in connection.execute(statements.RESERVATIONS, (customer_id, most))
-                ),
-            )
-
-        return self._database.read(look)
+        return self._database.read(lambda connection: sqlite_records.timeline(connection, customer_id, limit))
 
     def decision(self, decision_id: str) -> StoredDecision:
-        def look(connection: sqlite3.Connection) -> StoredDecision:
-            found = connection.execute(statements.STORED_DECISION, (decision_id,)).fetchone()
-            if found is None:
-                raise NotFound(f"there is no decision {decision_id!r}")
-            log = connection.execute(statements.LOG_OF_DECISION, (decision_id,))
-            return StoredDecision(*found, rows=tuple(map(DecisionRow._make, log)))
-
-        return self._database.read(look)
+        return self._database.read(lambda connection: sqlite_records.decision(connection, decision_id))
 
     def history(self, customer_id: str) -> TouchpointColumns:
-        rows = self._database.read(lambda connection: _rows_after(connection, customer_id, 0))
+        rows = self._database.read(lambda connection: rows_after(connection, customer_id, 0))
         return columns_of_rows(decoded_row(*row[1:]) for row in rows)
 
     def compact(self, customer_ids: Sequence[str]) -> int:
-        def pack_one(connection: sqlite3.Connection, customer_id: str) -> bool:
-            snapshot = self._snapshot(connection, SnapshotKey(customer_id, ()))
-            packed = self._packed(snapshot)
-            if packed is not None:
-                _write_history(connection, snapshot, packed)
-            return packed is not None
-
         # One transaction a customer: a long one would keep decisions waiting.
-        return sum(
-            self._database.write(lambda connection, one=one: pack_one(connection, one))
-            for one in dict.fromkeys(customer_ids)
-        )
+        return sum(map(self._compacted, dict.fromkeys(customer_ids)))
 
     def export_touchpoints(self, batch_size: int = 10_000) -> Iterator[list[tuple[str, TouchpointRow]]]:
-        last = 0
-        while True:
-            asked = (last, batch_size)
-            rows = self._database.read(
-                lambda connection, asked=asked: connection.execute(statements.TOUCHPOINTS, asked).fetchall()
-            )
-            if not rows:
-                return
-            last = rows[-1][0]
-            yield [(customer_id, decoded_row(*rest)) for _, customer_id, *rest in rows]
+        return sqlite_records.touchpoints(self._database, batch_size)
 
     def export_decisions(self, batch_size: int = 10_000) -> Iterator[list[DecisionRow]]:
-        last = ("", "")
-        while True:
-            asked = (*last, batch_size)
-            rows = self._database.read(
-                lambda connection, asked=asked: connection.execute(statements.LOG, asked).fetchall()
-            )
-            if not rows:
-                return
-            batch = list(map(DecisionRow._make, rows))
-            last = (batch[-1].decision_id, batch[-1].message_id)
-            yield batch
+        return sqlite_records.log(self._database, batch_size)
 
     def forget(self, customer_id: str, now: int) -> dict[str, int]:
-        digest = hashlib.sha256(customer_id.encode("utf-8", "surrogatepass")).hexdigest()
-
-        def erase(connection: sqlite3.Connection) -> dict[str, int]:
-            connection.execute("PRAGMA secure_delete = ON")
-            counts = {
-                table: connection.execute(statement, (customer_id,)).rowcount
-                for table, statement in statements.ERASE.items()
-            }
-            connection.execute(statements.ADD_ERASURE, (digest, now, json.dumps(counts)))
-            return counts
-
-        counts = self._database.write(erase)
+        counts = self._database.write(lambda connection: sqlite_records.erase(connection, customer_id, now))
         self._database.empty_log()
         return counts
 
@@ -227,10 +162,10 @@ class SqliteStore:
         version = connection.execute(statements.VERSION, one).fetchone()
         stored = connection.execute(statements.HISTORY, one).fetchone()
         through, packed = (stored[0], PackedHistory(*stored[1:])) if stored else (0, None)
-        new = _rows_after(connection, customer_id, through)
+        new = rows_after(connection, customer_id, through)
         history = assembled(packed, [decoded_row(*row[1:]) for row in new], self._bounds, self._rule)
         if history is None:
-            new = _rows_after(connection, customer_id, 0)
+            new = rows_after(connection, customer_id, 0)
             history = rebuilt([decoded_row(*row[1:]) for row in new], self._bounds)
         span = round(self._bounds.sends_hours * HOUR)
         sends = connection.execute(statements.SENDS, (customer_id, customer_id, span)).fetchall()
@@ -253,6 +188,16 @@ class SqliteStore:
             repack=history.repack,
         )
 
+    def _compacted(self, customer_id: str) -> bool:
+        def pack_one(connection: sqlite3.Connection) -> bool:
+            snapshot = self._snapshot(connection, SnapshotKey(customer_id, ()))
+            packed = self._packed(snapshot)
+            if packed is not None:
+                _write_history(connection, snapshot, packed)
+            return packed is not None
+
+        return self._database.write(pack_one)
+
     def _packed(self, snapshot: Snapshot) -> PackedHistory | None:
         if not snapshot.repack:
             return None
@@ -270,11 +215,8 @@ class _Locked:
         return self._store._snapshot(self._connection, key)
 
     def commit(self, outcome: Outcome, snapshot: Snapshot) -> bool:
-        return _commit(self._connection, outcome, snapshot, self._store._packed(snapshot))
-
-
-def _rows_after(connection: sqlite3.Connection, customer_id: str, row_number: int) -> list[tuple]:
-    return connection.execute(statements.NEW_ROWS, (customer_id, row_number)).fetchall()
+        with storable_values():
+            return _commit(self._connection, outcome, snapshot, self._store._packed(snapshot))
 
 
 def _commit(
@@ -295,18 +237,12 @@ def _commit(
     if moved.rowcount == 0:
         return False
     base = (outcome.decision_id, outcome.customer_id, outcome.decided_at)
-    connection.execute(
-        statements.ADD_ANSWER, (*base, outcome.body_digest, outcome.answer, outcome.features)
-    )
+    connection.execute(statements.ADD_ANSWER, (*base, outcome.body_digest, outcome.answer, outcome.features))
     connection.executemany(statements.ADD_LOG, outcome.rows)
     if outcome.reservations:
         connection.executemany(
             statements.ADD_SEND,
-            [
-                (outcome.decision_id, outcome.customer_id, send.message_id, send.department)
-                + (send.channel, send.decided_at, send.reserved_until, send.state)
-                for send in outcome.reservations
-            ],
+            [(*base[:2], *_send_values(send)) for send in outcome.reservations],
         )
     if outcome.first_asked:
         asked = [(outcome.customer_id, *pair) for pair in outcome.first_asked.items()]
@@ -314,6 +250,17 @@ def _commit(
     if packed is not None:
         _write_history(connection, snapshot, packed)
     return True
+
+
+def _send_values(send: Send) -> tuple[str, str, str, int, int, str]:
+    return (
+        send.message_id,
+        send.department,
+        send.channel,
+        send.decided_at,
+        send.reserved_until,
+        send.state,
+    )
 
 
 def _write_history(connection: sqlite3.Connection, snapshot: Snapshot, packed: PackedHistory) -> None:

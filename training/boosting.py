@@ -21,11 +21,14 @@ from features.builder import Matrix
 from features.columns import Float64, Int64
 from models.booster import TreeModel
 
-THREADS = min(os.cpu_count() or 1, 8)
-"""Boosters are the same for any number of threads (LightGBM's `deterministic`)."""
-PATIENCE = 25
+WORKERS = min(os.cpu_count() or 1, 8)
+"""How many boosters are fitted side by side. Each has one thread: threads inside a tree wait for each
+other at every leaf, and on a shared machine for its slowest core."""
+PATIENCE = 20
 """Rounds without a better out-of-fold loss after which boosting stops."""
-_TUNING_ROWS = 20_000
+_TUNING_ROWS = 10_000
+_ROWS_FOR_THE_LARGEST = 60_000
+"""From so many rows on the last recipe is taken without a comparison: a sample would favour small trees."""
 
 
 class Recipe(NamedTuple):
@@ -64,7 +67,7 @@ class CrossFitted:
     """
 
     model: TreeModel | None
-    fold_models: tuple[lightgbm.Booster, ...]
+    fold_models: dict[int, lightgbm.Booster]
     rounds: int
     recipe: str
     loss: float
@@ -79,19 +82,19 @@ class CrossFitted:
         if self.model is None:
             result[:] = self.constant if len(self.constant) > 1 else self.constant[0]
             return result
-        for number, booster in enumerate(self.fold_models):
+        for number in np.unique(fold):
             mine = fold == number
-            if mine.any():
-                result[mine] = booster.predict(
-                    matrix[mine], num_iteration=self.rounds, num_threads=THREADS
-                )
+            # Of a fold without a training row the model itself has seen nothing.
+            booster = self.fold_models.get(int(number), self.model.booster)
+            rounds = self.rounds if int(number) in self.fold_models else None
+            result[mine] = booster.predict(matrix[mine], num_iteration=rounds, num_threads=1)
         return result
 
     def predict(self, matrix: Matrix) -> Float64:
         """Predictions of the model itself, shape (rows,) or (rows, classes)."""
         if self.model is None:
             return self.out_of_fold(matrix, np.zeros(len(matrix), np.int64))
-        result: npt.NDArray[np.float64] = self.model.booster.predict(matrix, num_threads=THREADS)
+        result: npt.NDArray[np.float64] = self.model.booster.predict(matrix, num_threads=1)
         return result
 
 
@@ -105,6 +108,7 @@ def cross_fitted(
     categorical: Sequence[int],
     seed: int,
     weight: Float64 | None = None,
+    workers: int = 1,
 ) -> CrossFitted:
     """Choose recipe and rounds by out-of-fold loss, then fit on all rows.
 
@@ -112,33 +116,33 @@ def cross_fitted(
     ----------
     fold : shape (rows,), by customer; at least two folds must hold rows
     categorical : places of the columns that hold codes
+    workers : folds that are fitted side by side
     """
     constant = _constant(label, objective, weight)
     null_loss = _loss(np.tile(constant, (len(label), 1)), label, objective, weight)
-    chosen = recipes[0]
-    if len(recipes) > 1:
-        # Recipes are compared on a part of a large table: their order does not depend on the rest.
+    whole = _dataset(matrix, label, categorical, weight).construct()
+    if len(recipes) == 1 or len(label) >= _ROWS_FOR_THE_LARGEST:
+        chosen, sampled = recipes[-1], None
+    else:
         some = _sample(len(label), seed)
-        losses = [
-            _cross_validated(
-                matrix[some], label[some], fold[some], objective, recipe, rounds, categorical, seed,
-                None if weight is None else weight[some],
-            )[1]
-            for recipe in recipes
-        ]  # fmt: skip
-        chosen = recipes[int(np.argmin(losses))]
-    boosters, loss, best = _cross_validated(
-        matrix, label, fold, objective, chosen, rounds, categorical, seed, weight
-    )
-    if loss >= null_loss:
-        return CrossFitted(None, (), 0, "constant", null_loss, null_loss, constant)
+        part = whole if len(some) == len(label) else whole.subset(some).construct()
+        tried = [_cross_validated(part, fold[some], objective, recipe, rounds, seed, workers) for recipe in recipes]
+        best_recipe = int(np.argmin([one.loss for one in tried]))
+        chosen, sampled = recipes[best_recipe], tried[best_recipe] if part is whole else None
+    found = sampled or _cross_validated(whole, fold, objective, chosen, rounds, seed, workers)
+    if found.loss >= null_loss:
+        return CrossFitted(None, {}, 0, "constant", null_loss, null_loss, constant)
     full = lightgbm.train(
-        _parameters(objective, chosen, len(label), seed),
-        _dataset(matrix, label, categorical, weight),
-        num_boost_round=best,
+        _parameters(objective, chosen, len(label), seed), whole, num_boost_round=found.rounds
     )
     return CrossFitted(
-        TreeModel(full.model_to_string()), boosters, best, chosen.name, loss, null_loss, constant
+        model=TreeModel(full.model_to_string()),
+        fold_models=found.boosters,
+        rounds=found.rounds,
+        recipe=chosen.name,
+        loss=found.loss,
+        null_loss=null_loss,
+        constant=constant,
     )
 
 
@@ -161,26 +165,31 @@ def fitted(
     return TreeModel(full.model_to_string())
 
 
+class _CrossValidation(NamedTuple):
+    """Boosters of the folds by number, the least mean loss, and its number of rounds."""
+
+    boosters: dict[int, lightgbm.Booster]
+    loss: float
+    rounds: int
+
+
 def _cross_validated(
-    matrix: Matrix,
-    label: npt.NDArray[Any],
+    whole: lightgbm.Dataset,
     fold: Int64,
     objective: Objective,
     recipe: Recipe,
     rounds: int,
-    categorical: Sequence[int],
     seed: int,
-    weight: Float64 | None,
-) -> tuple[tuple[lightgbm.Booster, ...], float, int]:
-    """Boosters of the folds in order of their numbers, the least mean loss, and its round."""
-    whole = _dataset(matrix, label, categorical, weight).construct()
-    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(fold.max() + 1)]
+    workers: int,
+) -> _CrossValidation:
+    numbers = [int(number) for number in np.unique(fold)]
+    parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in numbers]
 
     def fit_part(part: tuple[Int64, Int64]) -> tuple[lightgbm.Booster, list[float]]:
         inside, outside = part
         losses: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
-            _parameters(objective, recipe, len(inside), seed, threads=1),
+            _parameters(objective, recipe, len(inside), seed),
             whole.subset(inside),
             num_boost_round=rounds,
             valid_sets=[whole.subset(outside)],
@@ -192,20 +201,16 @@ def _cross_validated(
         )
         return booster, losses["outside"][objective.metric]
 
-    # One thread a fold: threads inside a tree wait for each other at every leaf, and on a shared
-    # machine they wait for the slowest of its cores.
-    with ThreadPoolExecutor(max_workers=min(THREADS, len(parts))) as pool:
+    with ThreadPoolExecutor(max_workers=min(workers, len(parts))) as pool:
         found = list(pool.map(fit_part, parts))
     common = min(len(losses) for _, losses in found)
     mass = np.asarray([len(outside) for _, outside in parts], np.float64)
     curve = mass @ np.asarray([losses[:common] for _, losses in found]) / mass.sum()
     best = int(np.argmin(curve))
-    return tuple(booster for booster, _ in found), float(curve[best]), best + 1
+    return _CrossValidation(dict(zip(numbers, (booster for booster, _ in found), strict=True)), float(curve[best]), best + 1)
 
 
-def _parameters(
-    objective: Objective, recipe: Recipe, rows: int, seed: int, threads: int = THREADS
-) -> dict[str, Any]:
+def _parameters(objective: Objective, recipe: Recipe, rows: int, seed: int) -> dict[str, Any]:
     classes = {"num_class": objective.classes} if objective.classes > 1 else {}
     return {
         "objective": objective.name,
@@ -215,17 +220,17 @@ def _parameters(
         "learning_rate": recipe.learning_rate,
         "min_data_in_leaf": max(recipe.least_rows, round(recipe.share_of_rows * rows)),
         "min_sum_hessian_in_leaf": 1e-3,
-        "feature_fraction": recipe.columns,
+        # By node: then histograms are shared by a tree's nodes, which is twice as fast as by tree.
+        "feature_fraction_bynode": recipe.columns,
         "lambda_l2": recipe.ridge,
         "max_bin": 63,
         "cat_smooth": 20.0,
         "cat_l2": 20.0,
         "max_cat_threshold": 16,
-        "bagging_fraction": 1.0,
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": threads,
+        "num_threads": 1,
         "verbosity": -1,
     }
 
@@ -238,7 +243,7 @@ def _dataset(
         label=label,
         weight=weight,
         categorical_feature=list(categorical),
-        params={"max_bin": 63, "verbosity": -1, "feature_pre_filter": False, "num_threads": THREADS},
+        params={"max_bin": 63, "verbosity": -1, "feature_pre_filter": False, "num_threads": 1},
         free_raw_data=False,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,10 +32,10 @@ class FittedChance:
     note: str = ""
 
     def out_of_fold(self, matrix: Matrix, fold: Int64) -> Float64:
-        """Chances by the model that has not seen a row's customer, uncalibrated, shape (rows,)."""
-        if self.fit is None:
+        """Calibrated chances by the model that has not seen a row's customer, shape (rows,)."""
+        if self.fit is None or self.served.booster is None:
             return np.full(len(matrix), self.served.base_rate)
-        return self.fit.out_of_fold(matrix, fold)
+        return self.served.calibrator.apply(self.fit.out_of_fold(matrix, fold))
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,10 @@ class Slice:
 
     matrix: Matrix
     customer: Int64
+    moment: Int64
     fold: Int64
     sent: Bools
     propensity: Float64
-    certain: Bools
     transactional: Bools
     labels: dict[str, Bools] = field(default_factory=dict)
 
@@ -57,13 +58,20 @@ class Slice:
         return Slice(
             self.matrix[rows],
             self.customer[rows],
+            self.moment[rows],
             self.fold[rows],
             self.sent[rows],
             self.propensity[rows],
-            self.certain[rows],
             self.transactional[rows],
             {name: label[rows] for name, label in self.labels.items()},
         )
+
+
+def hidden_from(rows: Slice, places: Sequence[int]) -> Slice:
+    """The rows with some columns missing everywhere."""
+    matrix = rows.matrix.copy()
+    matrix[:, list(places)] = np.nan
+    return replace(rows, matrix=matrix)
 
 
 def fit_chance(
@@ -77,7 +85,9 @@ def fit_chance(
     """Fit one outcome on the rows of one arm, and calibrate it on the later rows of the same arm."""
     y = train.labels[label]
     rows, positives = len(y), int(y.sum())
-    base_rate = (positives + 0.5) / (rows + 1.0)
+    # The later rows count as well: where nothing is fitted the newest rate is the best guess.
+    later = calibration.labels[label]
+    base_rate = (positives + int(later.sum()) + 0.5) / (rows + len(later) + 1.0)
     fewer = min(positives, rows - positives)
     if fewer < training.minimum_positives:
         note = (

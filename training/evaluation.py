@@ -127,7 +127,7 @@ def _chance(result: Evaluation, fitted: Fitted, outcome: str, arm: str, seed: in
     error, floor = ece(p, label), ece_floor(p, seed)
     result.losses[name] = losses
     result.chances[name] = (p, label)
-    result.moments[name] = fitted.test_moment[rows]
+    result.moments[name] = test.moment[rows]
     found = {
         "rows": float(len(rows)),
         "rate": float(label.mean()),
@@ -148,8 +148,8 @@ def _chance(result: Evaluation, fitted: Fitted, outcome: str, arm: str, seed: in
         Line(told, "AUC", area.told(), "0.500 (rate)", ""),
         Line(told, "calibration error", f"{error:.3f}", f"{floor:.3f} (if perfect)", ""),
     ]
-    if arm == "send" and outcome in fitted.clicks:
-        clicks = fitted.clicks[outcome].predict(matrix)
+    if arm == "send" and outcome in fitted.contact.answers:
+        clicks = fitted.contact.answers[outcome].served.predict(matrix)
         result.metrics |= {
             f"{outcome}_send_log_loss_click": float(log_losses(clicks, label).mean()),
             f"{outcome}_send_auc_click": auc(clicks, label),
@@ -170,8 +170,8 @@ def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None
         plain = resampler.mean(inverse_propensity(label, test.sent, test.propensity))
         slope = _slope(lift, pseudo, resampler)
         scores = {"lift": lift, "difference": if_sent - if_held}
-        if outcome in fitted.clicks:
-            scores["click"] = fitted.clicks[outcome].predict(test.matrix)
+        if outcome in fitted.contact.answers:
+            scores["click"] = fitted.contact.answers[outcome].served.predict(test.matrix)
         curves = {
             name: uplift_curve(score, label, test.sent, test.propensity) for name, score in scores.items()
         }

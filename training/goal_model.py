@@ -10,7 +10,7 @@ from data_contracts.configuration import Training
 from features.builder import Matrix
 from features.columns import Float64, Int64
 from models.bundle import GOAL_FLOOR
-from training.boosting import CrossFitted, Objective, cross_fitted
+from training.boosting import WORKERS, CrossFitted, Objective, cross_fitted
 from training.calibrating import temperature
 from training.recipes import goal_recipes
 
@@ -64,6 +64,7 @@ def fit_goal(
         training.rounds,
         categorical,
         seed,
+        workers=WORKERS,
     )
     heat = 1.0
     if fit.model is not None and len(later_label) >= LEAST_CALIBRATION_ROWS:

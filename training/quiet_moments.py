@@ -9,6 +9,7 @@ estimated propensity. What rests on this is called observational everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,8 @@ from data_contracts.times import DAY, HOUR, MINUTE
 from features.builder import NO_EXPIRY, Matrix
 from features.columns import Float64, Int32, Int64, TouchpointColumns
 from features.encoding import rows_of_items
-from training.boosting import BINARY, cross_fitted
+from features.specification import FeatureSpecification
+from training.boosting import BINARY, WORKERS, cross_fitted
 from training.candidate_table import WORD_FIELDS, CandidateTable, concatenated
 from training.labels import Bools, Item, customer_of_rows, longest_window
 from training.ordered_search import next_event
@@ -58,7 +60,7 @@ def sends_of_touchpoints(columns: TouchpointColumns, configuration: Configuratio
         candidates=candidates,
         sent=np.ones(len(rows), np.bool_),
         propensity=np.full(len(rows), np.nan),
-        certain=np.zeros(len(rows), np.bool_),
+        logged=np.zeros(len(rows), np.bool_),
         transactional=np.zeros(len(rows), np.bool_),
     )
 
@@ -106,7 +108,7 @@ def with_quiet_moments(
         candidates=concatenated([candidates, borrowed]),
         sent=np.concatenate([sends.sent, np.zeros(len(found), np.bool_)]),
         propensity=np.full(n + len(found), np.nan),
-        certain=np.concatenate([sends.certain, np.zeros(len(found), np.bool_)]),
+        logged=np.concatenate([sends.logged, np.zeros(len(found), np.bool_)]),
         transactional=np.concatenate([sends.transactional, np.zeros(len(found), np.bool_)]),
         dropped=sends.dropped,
     )
@@ -114,14 +116,43 @@ def with_quiet_moments(
 
 
 def estimated_propensity(
-    matrix: Matrix, sent: Bools, fold: Int64, categorical: list[int], rounds: int, seed: int
+    matrix: Matrix,
+    sent: Bools,
+    considered: Bools,
+    fold: Int64,
+    specification: FeatureSpecification,
+    hidden: Sequence[int],
+    rounds: int,
+    seed: int,
 ) -> Float64:
-    """The chance of *sent* by a model that has not seen the customer; NaN where it is outside OVERLAP."""
+    """The chance of *sent* by a model that has not seen the customer, shape (rows,).
+
+    NaN where it is outside OVERLAP and for rows that are not `considered`. `hidden` columns, which give
+    the arm away, are not looked at.
+    """
+    places = np.flatnonzero(considered)
+    seen = matrix[places]
+    seen[:, list(hidden)] = np.nan
+    categorical = [
+        place
+        for place, name in enumerate(specification.contact_names)
+        if name in specification.categorical_names
+    ]
     fit = cross_fitted(
-        matrix, sent.astype(np.float64), fold, BINARY, propensity_recipes(), rounds, categorical, seed
+        seen,
+        sent[places].astype(np.float64),
+        fold[places],
+        BINARY,
+        propensity_recipes(),
+        rounds,
+        categorical,
+        seed,
+        workers=WORKERS,
     )
-    chance = fit.out_of_fold(matrix, fold)
-    return np.where((chance >= OVERLAP[0]) & (chance <= OVERLAP[1]), chance, np.nan)
+    chance = fit.out_of_fold(seen, fold[places])
+    result = np.full(len(matrix), np.nan)
+    result[places] = np.where((chance >= OVERLAP[0]) & (chance <= OVERLAP[1]), chance, np.nan)
+    return result
 
 
 def _is_quiet(

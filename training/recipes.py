@@ -19,21 +19,14 @@ def contact_recipes(training: Training, positives: int) -> tuple[Recipe, ...]:
 
     Where there are few positives a leaf must hold more rows to say anything about them.
     """
-    recipes = [
-        Recipe("additive", 2, training.learning_rate, 20, 0.03, 0.2, 10.0),
-        Recipe("pairs", 4, training.learning_rate, 20, 0.02, 0.2, 10.0),
-    ]
-    if positives >= 400:
-        recipes.append(Recipe("trees", training.leaves, training.learning_rate, 50, 0.002, 0.3, 10.0))
-    return tuple(recipes)
-
-
-def effect_recipes(training: Training) -> tuple[Recipe, ...]:
-    """For effects: pseudo-outcomes are mostly noise, so leaves are wide and steps small."""
-    return (
-        Recipe("pairs", 4, training.learning_rate, 100, 0.02, 0.2, 20.0),
-        Recipe("trees", 8, training.learning_rate, 200, 0.01, 0.3, 20.0),
-    )
+    rate = training.learning_rate
+    pairs = Recipe("pairs", 4, 1.5 * rate, 20, 0.004, 0.3, 10.0)
+    if positives < 400:
+        return (
+            Recipe("additive", 2, 1.5 * rate, 20, 0.02, 0.2, 10.0),
+            pairs._replace(share_of_rows=0.02),
+        )
+    return (pairs, Recipe("trees", training.leaves, rate, 50, 0.003, 0.2, 10.0))
 
 
 def propensity_recipes() -> tuple[Recipe, ...]:

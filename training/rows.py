@@ -43,7 +43,7 @@ class MessageRows:
     candidates : their fields
     sent : the arm; rows that are not sent are held (controls)
     propensity : chance of *sent* against *held*; NaN where the row does not measure lift
-    certain : whether the arm was no draw (rules, transactional); NaN propensity says less
+    logged : whether the log gives the chance of a send, be it 0 or 1
     transactional : whether its purpose is transactional
     dropped : how many rows were left out, by reason
     """
@@ -53,7 +53,7 @@ class MessageRows:
     candidates: CandidateTable
     sent: Bools
     propensity: Float64
-    certain: Bools
+    logged: Bools
     transactional: Bools
     dropped: Mapping[str, int] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ class MessageRows:
             candidates=self.candidates.take(rows),
             sent=self.sent[rows],
             propensity=self.propensity[rows],
-            certain=self.certain[rows],
+            logged=self.logged[rows],
             transactional=self.transactional[rows],
             dropped=dropped,
         )
@@ -107,7 +107,7 @@ def rows_of_decisions(
         candidates=candidates,
         sent=sent,
         propensity=np.where(transactional, np.nan, propensity),
-        certain=(probability <= 0.0) | (probability >= 1.0),
+        logged=~np.isnan(probability),
         transactional=transactional,
     )
     order = np.lexsort((candidates.message, decision, moment, customer))

@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from features.specification import FeatureSpecification
 from training.candidate_table import CandidateTable
-from training.rows import MessageRows
 
 LEAST_DIFFERENCE = 0.05
 """Smallest difference between the arms' weighted shares of gaps that counts."""
+NEARLY_CERTAIN = 0.9
+"""The same where the arms were not drawn at random."""
 LEAST_Z = 5.0
 """Smallest difference in standard errors that counts: a false alarm in two million fields."""
 _ALWAYS_THERE = ("channel", "department", "topic", "purpose", "campaign_id", "value", "expires_at")
@@ -33,11 +34,20 @@ class TreatmentField(NamedTuple):
 
 
 def treatment_fields(
-    candidates: CandidateTable, sent: npt.NDArray[np.bool_], propensity: npt.NDArray[np.float64]
+    candidates: CandidateTable,
+    sent: npt.NDArray[np.bool_],
+    propensity: npt.NDArray[np.float64] | None,
 ) -> tuple[TreatmentField, ...]:
-    """Find them among rows of both arms; `propensity` is the chance of *sent*, strictly inside (0, 1)."""
+    """Find them among rows of both arms.
+
+    `propensity` is the chance of *sent*, strictly inside (0, 1). Where it is None nothing was drawn at
+    random, so arms may differ for many reasons, and only a field that gives the arm away is named.
+    """
     if sent.all() or not sent.any():
         return ()
+    least = LEAST_DIFFERENCE if propensity is not None else NEARLY_CERTAIN
+    if propensity is None:
+        propensity = np.full(len(sent), 0.5)
     names = dict.fromkeys(
         [*_ALWAYS_THERE, *(f"attributes.{key}" for one in candidates.attributes_in_use() for key in one)]
     )
@@ -54,7 +64,7 @@ def treatment_fields(
         difference = abs(shares[0] - shares[1])
         # A half of a row of uncertainty keeps an arm without any variance from deciding alone.
         error = np.sqrt(sum(variances) + 0.25 / min(int(sent.sum()), int((~sent).sum())) ** 2)
-        if difference > LEAST_DIFFERENCE and difference > LEAST_Z * error:
+        if difference > least and difference > LEAST_Z * error:
             found.append(TreatmentField(name, shares[0], shares[1]))
     return tuple(found)
 
@@ -79,8 +89,3 @@ def masked_places(specification: FeatureSpecification, fields: tuple[TreatmentFi
     """Places in `contact_names` that models of both arms must not see."""
     hidden = {name for one in fields for name in features_of_field(specification, one.name)}
     return [place for place, name in enumerate(specification.contact_names) if name in hidden]
-
-
-def rows_for_test(rows: MessageRows) -> MessageRows:
-    """The rows that the search looks at: those that measure lift."""
-    return rows.take(np.flatnonzero(rows.measures_lift))

@@ -51,12 +51,12 @@ class Database:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 cursor = connection.execute(statement.replace("?", "%s"), parameters)
                 return cursor.fetchall() if cursor.description else []
-        connection = sqlite3.connect(self.home / "tact.db", timeout=10)
+        file = sqlite3.connect(self.home / "tact.db", timeout=10)
         try:
-            with connection:
-                return connection.execute(statement.replace("tact.", ""), parameters).fetchall()
+            with file:
+                return file.execute(statement.replace("tact.", ""), parameters).fetchall()
         finally:
-            connection.close()
+            file.close()
 
     def close(self) -> None:
         for store in self.opened:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features.packing import TouchpointRow
-from policy.situation import Send, live_sends
+from policy.situation import live_sends
 from serving.store import EarlierAnswer, Snapshot, Store, open_store
 from tests.serving.examples import START, outcome, touchpoint
 

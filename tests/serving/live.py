@@ -143,6 +143,24 @@ class LiveService:
                 self.process.kill()
                 self.process.wait()
 
+    def kill(self) -> None:
+        """End the supervisor as kill -9 does, and wait until its workers have noticed."""
+        self.process.kill()
+        self.process.wait()
+        until = time.monotonic() + 30
+        while self.answers():
+            if time.monotonic() > until:
+                raise AssertionError("a worker outlived its supervisor")
+            time.sleep(0.05)
+
+    def answers(self) -> bool:
+        """Whether anything listens on the port."""
+        try:
+            httpx.get(f"{self.url}/livez", timeout=2)
+        except httpx.TransportError:
+            return False
+        return True
+
     def restart(self) -> None:
         """Stop and start it on the same port and home."""
         self.stop()

@@ -206,9 +206,10 @@ def test_a_confirmation_settles_a_send_once(database: Database) -> None:
     after = store.snapshot("c", [])
     assert [(send.message_id, send.state) for send in after.sends] == [("m", "sent")]
     assert not store.commit(outcome("e", "c"), before), "a decision that saw the reservation is stale"
-    for message_id, said in (("m", "not_sent"), ("n", "sent")):
-        with pytest.raises(Conflict, match="before"):
-            store.confirm("d", message_id, said, START)
+    with pytest.raises(Conflict, match="was confirmed as sent before"):
+        store.confirm("d", "m", "not_sent", START)
+    with pytest.raises(Conflict, match="was confirmed as released before"):
+        store.confirm("d", "n", "sent", START)
     with pytest.raises(Conflict, match="told to wait, not to go"):
         store.confirm("d", "w", "sent", START)
     for decision_id, message_id in (("d", "unknown"), ("unknown", "m")):
@@ -220,9 +221,7 @@ def test_an_expired_reservation_can_still_be_confirmed(database: Database) -> No
     store = database.store()
     store.commit(outcome("d", "c", sends=["m"], reserved_until=START + 1), store.snapshot("c", []))
     assert store.confirm("d", "m", "sent", START + 10 * DAY) == "sent"
-    assert store.snapshot("c", []).sends == (
-        Send("m", "marketing", "email", START, START + 1, "sent"),
-    )
+    assert store.snapshot("c", []).sends == (Send("m", "marketing", "email", START, START + 1, "sent"),)
 
 
 @pytest.mark.parametrize("mode", ["shadow", "holdout"])
@@ -310,7 +309,7 @@ def test_an_export_may_be_left_early(database: Database) -> None:
     store.ingest([("c", touchpoint(f"t-{number}")) for number in range(25)])
     export = store.export_touchpoints(batch_size=10)
     assert len(next(export)) == 10
-    export.close()
+    del export
     assert store.ingest([("c", touchpoint("later"))]) == [True]
 
 
@@ -372,6 +371,17 @@ def test_values_that_no_database_holds_are_the_callers_mistake(database: Databas
     with pytest.raises(InvalidRequest):
         store.commit(outcome("lone", "c", sends=["\ud800"]), store.snapshot("c", []))
     assert store.commit(outcome("fine", "c"), store.snapshot("c", []))
+
+
+def test_a_callers_own_error_inside_the_lock_stays_what_it_is(database: Database) -> None:
+    store = database.store()
+    for error in (OverflowError("of the models"), UnicodeError("of the models"), KeyError("m")):
+        with pytest.raises(type(error), match="m"), store.locked("c"):
+            raise error
+    with pytest.raises(InvalidRequest), store.locked("c") as customer:
+        customer.commit(outcome("d", "c", sends=["\ud800"]), customer.snapshot([]))
+    with store.locked("c") as customer:
+        assert customer.commit(outcome("d", "c", sends=["m"]), customer.snapshot([]))
 
 
 def test_health_and_close(database: Database) -> None:

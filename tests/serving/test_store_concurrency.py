@@ -19,7 +19,9 @@ from tests.serving.examples import START, outcome, touchpoint
 from tests.serving.hammer import CAP, CUSTOMERS, FOR_EVER, SHARED_ROWS, WINDOW, decide_once, shared_row
 
 ROOT = Path(__file__).parents[2]
-PROCESSES, THREADS, ROUNDS = 3, 8, 30
+# `make soak` repeats the same for longer: TACT_SOAK is how many times.
+SOAK = int(os.environ.get("TACT_SOAK", "1"))
+PROCESSES, THREADS, ROUNDS = 3, 8, 30 * SOAK
 FIRST_SEED = int(os.environ.get("TACT_TEST_SEED", "0"))
 
 
@@ -62,7 +64,7 @@ def test_caps_hold_under_threads_and_processes(database: Database) -> None:
     ]
     lines = []
     for process in running:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=300 * SOAK)
         assert process.returncode == 0, err[-3_000:]
         lines += [json.loads(line) for line in out.splitlines()]
 
@@ -178,7 +180,7 @@ def test_a_confirmation_and_its_opposite_at_once(database: Database) -> None:
         store.commit(outcome(f"d-{number}", "c", sends=["m"]), store.snapshot("c", []))
         results = run_at_once(
             *(
-                lambda said=said, name=f"d-{number}": store.confirm(name, "m", said, START)  # type: ignore[misc]
+                lambda said=said, name=f"d-{number}": store.confirm(name, "m", said, START)
                 for said in ("sent", "not_sent", "sent", "not_sent")
             )
         )
