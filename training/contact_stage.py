@@ -63,7 +63,7 @@ def fit_contact_models(
     masked = rows if not hidden else hidden_from(rows, hidden)
 
     def chance(which: Slice, arm: Bools, label: str) -> FittedChance:
-        train = which.take(np.flatnonzero(in_train & arm & ~which.transactional))
+        train = which.take(np.flatnonzero(in_train & arm))
         later = which.take(np.flatnonzero(in_calibration & arm & ~which.transactional))
         return fit_chance(train, later, label, categorical, configuration.training, seed)
 
