@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
+import msgspec
 
 from data_contracts.errors import InvalidRequest, StoreUnavailable, TactError
+from data_contracts.messages import MAX_BODY_BYTES
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 _TRIES = 6
+_ROOM = MAX_BODY_BYTES - 1_024
+_JSON = {"Content-Type": "application/json"}
 
 
 class Client:
@@ -28,10 +33,26 @@ class Client:
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer's JSON; raises TactError with the service's own words otherwise."""
+        return self._post(path, msgspec.json.encode(body))
+
+    def post_list(self, path: str, name: str, items: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        """POST `{name: items}` in as many bodies as their size asks for; yields the answers in order."""
+        part: list[bytes] = []
+        size = 0
+        for text in map(msgspec.json.encode, items):
+            if part and size + len(text) > _ROOM:
+                yield self._post(path, _list_body(name, part))
+                part, size = [], 0
+            part.append(text)
+            size += len(text) + 1
+        if part:
+            yield self._post(path, _list_body(name, part))
+
+    def _post(self, path: str, body: bytes) -> dict[str, Any]:
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
             try:
-                answer = self._http.post(path, json=body)
+                answer = self._http.post(path, content=body, headers=_JSON)
             except httpx.TransportError as error:
                 if last:
                     raise StoreUnavailable(
@@ -41,13 +62,21 @@ class Client:
             else:
                 if answer.status_code not in (429, 503) or last:
                     return _read(answer)
+                asked = answer.headers.get("retry-after", "")
+                if asked.isdigit():
+                    time.sleep(min(float(asked), 30.0))
+                    continue
             time.sleep(min(0.2 * 2**attempt, 3.0))
         raise AssertionError("unreachable")
 
 
+def _list_body(name: str, items: Sequence[bytes]) -> bytes:
+    return b'{"' + name.encode() + b'":[' + b",".join(items) + b"]}"
+
+
 def _read(answer: httpx.Response) -> dict[str, Any]:
     try:
-        body: dict[str, Any] = answer.json()
+        body: dict[str, Any] = msgspec.json.decode(answer.content)
     except ValueError:
         raise TactError(f"the service answered {answer.status_code} without JSON; is this a Tact?") from None
     if answer.is_success:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from command_line.audience import ask_audience
 from command_line.client import DEFAULT_URL, Client
 from data_contracts.errors import InvalidRequest, UnreadableInput
 
@@ -62,7 +60,7 @@ def command(
     if requests is not None:
         if out is None or customer or candidates:
             raise InvalidRequest("--requests goes with --out, and without --customer and --candidates")
-        _audience(client, requests, out)
+        ask_audience(client, requests, out)
         return
     if customer is None or candidates is None:
         raise InvalidRequest("give --customer and --candidates, or --requests and --out")
@@ -151,92 +149,3 @@ def _chance(probability: float | None, lift: float | None) -> str:
     if probability is None or lift is None:
         return "–"
     return f"{probability:.0%} ({100 * lift:+.1f})"
-
-
-# ---- a whole audience
-
-_BATCH = 1_000
-
-
-def _audience(client: Client, requests: Path, out: Path) -> None:
-    if not requests.exists():
-        raise UnreadableInput(f"{requests}: No such file")
-    total = _count_lines(requests)
-    done = _answered(out)
-    console = Console(stderr=True)
-    if done:
-        console.print(f"{out} already answers {done:,} of {total:,} requests: going on from there")
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    counts = {"send": 0, "wait": 0, "suppress": 0, "errors": 0}
-    with (
-        out.open("a", encoding="utf-8") as file,
-        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-    ):
-        task = progress.add_task("", total=total, completed=done)
-        for batch in _batches(requests, done):
-            answers = client.post("/decide_batch", {"requests": batch})["answers"]
-            _write(file, answers)
-            for answer in answers:
-                if "decisions" not in answer:
-                    counts["errors"] += 1
-                for one in answer.get("decisions", ()):
-                    counts[one["action"]] += 1
-            progress.advance(task, len(batch))
-    console.print(
-        f"{total - done:,} requests asked: {counts['send']:,} send, {counts['wait']:,} wait, "
-        f"{counts['suppress']:,} suppress, {counts['errors']:,} errors; answers in {out}"
-    )
-    if counts["errors"]:
-        raise click.exceptions.Exit(1)
-
-
-def _count_lines(file: Path) -> int:
-    with file.open("rb") as opened:
-        return sum(1 for line in opened if line.strip())
-
-
-def _answered(out: Path) -> int:
-    """Whole lines of earlier answers; a torn last line, of a run that was killed, is cut off."""
-    if not out.exists():
-        return 0
-    with out.open("rb+") as file:
-        content = file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole != len(content):
-            file.truncate(whole)
-        return content[:whole].count(b"\n")
-
-
-def _batches(file: Path, skip: int) -> Iterator[list[dict[str, Any]]]:
-    """Requests in batches, after the first `skip`; each gets a decision id that a repeat gets again."""
-    batch: list[dict[str, Any]] = []
-    number = -1
-    with file.open("r", encoding="utf-8") as lines:
-        for line in lines:
-            if not line.strip():
-                continue
-            number += 1
-            if number < skip:
-                continue
-            try:
-                request = json.loads(line)
-            except ValueError as error:
-                raise UnreadableInput(f"{file}: request {number + 1} is not valid JSON: {error}") from None
-            if not isinstance(request, dict):
-                raise UnreadableInput(f"{file}: request {number + 1} is not a JSON object")
-            if request.get("decision_id") is None:
-                digest = hashlib.blake2b(f"{number}:{line.strip()}".encode(), digest_size=12).hexdigest()
-                request["decision_id"] = f"audience-{digest}"
-            batch.append(request)
-            if len(batch) == _BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
-
-
-def _write(file: IO[str], answers: list[dict[str, Any]]) -> None:
-    file.write(
-        "".join(json.dumps(answer, ensure_ascii=False, separators=(",", ":")) + "\n" for answer in answers)
-    )
-    file.flush()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from command_line.client import DEFAULT_URL, Client
 from data_contracts.columns import TOUCHPOINTS
-from data_contracts.configuration import load_configuration, tact_home
+from data_contracts.configuration import Configuration, load_configuration, tact_home
 from data_contracts.times import format_time
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def command(path: Path, url: str, database: str | None, config: Path | None, as_
     from data_contracts.tables import read_table
 
     started = time.monotonic()
-    table = read_table(path, "touchpoints", configuration=load_configuration(config))
-    send = _into_database(database) if database else _to_service(url)
+    configuration = load_configuration(config)
+    table = read_table(path, "touchpoints", configuration=configuration)
+    send: Send = _Database(database, configuration) if database else _Service(url)
     counts: dict[str, Any] = {"accepted": 0, "duplicates": 0, "rejected": table.report.rows_rejected}
     reasons = [f"{finding.code}: {finding.example}" for finding in table.report.findings if finding.rows]
     console = Console(stderr=True)
@@ -70,6 +71,7 @@ def command(path: Path, url: str, database: str | None, config: Path | None, as_
             counts["rejected"] += len(rejected)
             reasons += rejected[:_SHOWN]
             progress.advance(task, len(batch))
+    send.finish()
     counts["duplicates"] += table.report.rows_repeated
     counts["seconds"] = round(time.monotonic() - started, 2)
     if as_json:
@@ -86,7 +88,15 @@ def command(path: Path, url: str, database: str | None, config: Path | None, as_
 
 
 Row = dict[str, Any]
-Send = Callable[[Sequence[Row]], tuple[int, int, list[str]]]
+
+
+class Send(Protocol):
+    """Where rows go: how many were accepted and known already, and what was rejected."""
+
+    def __call__(self, batch: Sequence[Row]) -> tuple[int, int, list[str]]: ...
+
+    def finish(self) -> None:
+        """All rows have been sent."""
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[Row]:
@@ -107,34 +117,47 @@ def rows_of(frame: pd.DataFrame) -> Iterator[Row]:
             yield row
 
 
-def _to_service(url: str) -> Send:
-    client = Client(url)
+class _Service:
+    def __init__(self, url: str) -> None:
+        self._client = Client(url)
 
-    def send(batch: Sequence[Row]) -> tuple[int, int, list[str]]:
-        answer = client.post("/ingest", {"touchpoints": list(batch)})
-        rejected = [
-            f"{one['touchpoint_id']}: " + "; ".join(f"{e['field']}: {e['message']}" for e in one["errors"])
-            for one in answer["rejected"]
-        ]
-        return answer["accepted"], answer["duplicates"], rejected
+    def __call__(self, batch: Sequence[Row]) -> tuple[int, int, list[str]]:
+        accepted = duplicates = 0
+        rejected: list[str] = []
+        for answer in self._client.post_list("/ingest", "touchpoints", batch):
+            accepted += answer["accepted"]
+            duplicates += answer["duplicates"]
+            for one in answer["rejected"]:
+                told = "; ".join(f"{error['field']}: {error['message']}" for error in one["errors"])
+                rejected.append(f"{one['touchpoint_id']}: {told}")
+        return accepted, duplicates, rejected
 
-    return send
+    def finish(self) -> None:
+        pass
 
 
-def _into_database(url: str) -> Send:
-    from data_contracts.times import parse_time
-    from features.packing import TouchpointRow
-    from serving.store import open_store
+class _Database:
+    def __init__(self, url: str, configuration: Configuration) -> None:
+        from serving.history import HistoryBounds
+        from serving.store import open_store
 
-    store = open_store(url, tact_home())
+        self._store = open_store(url, tact_home(), HistoryBounds.of(configuration))
+        self._customers: set[str] = set()
 
-    def send(batch: Sequence[Row]) -> tuple[int, int, list[str]]:
+    def __call__(self, batch: Sequence[Row]) -> tuple[int, int, list[str]]:
+        from data_contracts.times import parse_time
+        from features.packing import TouchpointRow
+
         rows = []
         for row in batch:
             fields = {name: value for name, value in row.items() if name != "customer_id"}
             times = {name: parse_time(row[name]) for name in _TIMES}
             rows.append((row["customer_id"], TouchpointRow(**(fields | times))))
-        accepted = store.ingest(rows)
+        accepted = self._store.ingest(rows)
+        self._customers.update(customer for customer, _ in rows)
         return sum(accepted), len(accepted) - sum(accepted), []
 
-    return send
+    def finish(self) -> None:
+        """Pack the histories, which the first decisions would do otherwise."""
+        self._store.compact(sorted(self._customers))
+        self._store.close()

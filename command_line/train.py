@@ -36,7 +36,9 @@ Examples:
 
 
 @click.command("train", help=_HELP, short_help="Train, track and promote a model.")
-@click.option("--touchpoints", required=True, type=click.Path(path_type=Path), help="A file, or a folder of them.")
+@click.option(
+    "--touchpoints", required=True, type=click.Path(path_type=Path), help="A file, or a folder of them."
+)
 @click.option("--decisions", type=click.Path(path_type=Path), help="A decision log in the contract's form.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Configuration (TOML).")
 @click.option("--experiment", default="tact", show_default=True, metavar="NAME", help="MLflow experiment.")

@@ -126,15 +126,15 @@ def cross_fitted(
     else:
         some = _sample(len(label), seed)
         part = whole if len(some) == len(label) else whole.subset(some).construct()
-        tried = [_cross_validated(part, fold[some], objective, recipe, rounds, seed, workers) for recipe in recipes]
+        tried = [
+            _cross_validated(part, fold[some], objective, recipe, rounds, seed, workers) for recipe in recipes
+        ]
         best_recipe = int(np.argmin([one.loss for one in tried]))
         chosen, sampled = recipes[best_recipe], tried[best_recipe] if part is whole else None
     found = sampled or _cross_validated(whole, fold, objective, chosen, rounds, seed, workers)
     if found.loss >= null_loss:
         return CrossFitted(None, {}, 0, "constant", null_loss, null_loss, constant)
-    full = lightgbm.train(
-        _parameters(objective, chosen, len(label), seed), whole, num_boost_round=found.rounds
-    )
+    full = lightgbm.train(_parameters(objective, chosen, len(label), seed), whole, num_boost_round=found.rounds)
     return CrossFitted(
         model=TreeModel(full.model_to_string()),
         fold_models=found.boosters,
@@ -207,7 +207,9 @@ def _cross_validated(
     mass = np.asarray([len(outside) for _, outside in parts], np.float64)
     curve = mass @ np.asarray([losses[:common] for _, losses in found]) / mass.sum()
     best = int(np.argmin(curve))
-    return _CrossValidation(dict(zip(numbers, (booster for booster, _ in found), strict=True)), float(curve[best]), best + 1)
+    return _CrossValidation(
+        dict(zip(numbers, (booster for booster, _ in found), strict=True)), float(curve[best]), best + 1
+    )
 
 
 def _parameters(objective: Objective, recipe: Recipe, rows: int, seed: int) -> dict[str, Any]:
@@ -262,9 +264,7 @@ def _constant(label: npt.NDArray[Any], objective: Objective, weight: Float64 | N
     return np.asarray([np.average(label, weights=weight)], np.float64)
 
 
-def _loss(
-    prediction: Float64, label: npt.NDArray[Any], objective: Objective, weight: Float64 | None
-) -> float:
+def _loss(prediction: Float64, label: npt.NDArray[Any], objective: Objective, weight: Float64 | None) -> float:
     if objective.classes > 1:
         chance = prediction[np.arange(len(label)), label.astype(np.int64)]
         losses = -np.log(np.maximum(chance, 1e-15))

@@ -72,9 +72,9 @@ class CandidateTable:
         if field in self.codes:
             return np.asarray(self.codes[field] < 0)
         if field == "campaign_id":
-            return self.campaign == 0
+            return np.asarray(self.campaign == 0)
         if field == "expires_at":
-            return self.expires_at == NO_EXPIRY
+            return np.asarray(self.expires_at == NO_EXPIRY)
         if field == "value":
             return np.isnan(self.value)
         name = field.removeprefix("attributes.")
@@ -99,9 +99,7 @@ class CandidateTable:
         values = np.full((len(self.attribute_sets), len(declared)), np.nan)
         for place, (name, kind) in enumerate(declared.items()):
             for row, one in enumerate(self.attribute_sets):
-                values[row, place] = attribute_value(
-                    f"candidate_{name}", one.get(name), kind, specification
-                )
+                values[row, place] = attribute_value(f"candidate_{name}", one.get(name), kind, specification)
         return CandidateArrays(
             department=coded("department", codes["department"], len(codes["department"])),
             channel=coded("channel", codes["channel"], len(codes["channel"])),

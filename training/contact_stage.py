@@ -83,7 +83,9 @@ def fit_contact_models(
     for outcome in OUTCOMES:
         linked_only = is_linked_only(configuration, outcome)
         held = replace(
-            nothing, rows=int((in_train & ~rows.sent).sum()), note="it is made of answers, so without a send it is 0"
+            nothing,
+            rows=int((in_train & ~rows.sent).sum()),
+            note="it is made of answers, so without a send it is 0",
         )
         chances[f"{outcome}_send"] = fits[f"{outcome}_send"]
         chances[f"{outcome}_hold"] = held if linked_only else fits[f"{outcome}_hold"]

@@ -74,7 +74,11 @@ def fit_basis(
     for name in _CATEGORIES:
         if name in places:
             codes, counts = np.unique(matrix[:, places[name]], return_counts=True)
-            kept = tuple(float(code) for code, count in zip(codes, counts, strict=True) if count >= _LEAST_ROWS and not np.isnan(code))
+            kept = tuple(
+                float(code)
+                for code, count in zip(codes, counts, strict=True)
+                if count >= _LEAST_ROWS and not np.isnan(code)
+            )
             levels.append((places[name], kept))
     numbers = [
         places[f"candidate_{name}"]
@@ -92,7 +96,12 @@ def fit_basis(
     raw = _raw(draft, matrix, chances)
     deviation = raw.std(axis=0)
     return EffectBasis(
-        draft.state, draft.goals, draft.levels, draft.numbers, raw.mean(axis=0), np.maximum(deviation, _LEAST_DEVIATION)
+        draft.state,
+        draft.goals,
+        draft.levels,
+        draft.numbers,
+        raw.mean(axis=0),
+        np.maximum(deviation, _LEAST_DEVIATION),
     )
 
 

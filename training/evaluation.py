@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -156,6 +157,10 @@ def _chance(result: Evaluation, fitted: Fitted, outcome: str, arm: str, seed: in
         }
 
 
+def _qini(score: Float64, label: Labels, sent: Labels, propensity: Float64, weight: Float64) -> float:
+    return uplift_curve(score, label, sent, propensity, weight).qini
+
+
 def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None:
     test = fitted.test.take(np.flatnonzero(~np.isnan(fitted.test.propensity)))
     resampler = Resampler(test.customer, seed)
@@ -177,7 +182,7 @@ def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None
         }
         qini = resampler.statistic(
             curves["lift"].qini,
-            lambda w, s=lift, y=label: uplift_curve(s, y, test.sent, test.propensity, w).qini,
+            partial(_qini, lift, label, test.sent, test.propensity),
         )
         result.curves[outcome] = curves
         result.deciles[outcome] = deciles(lift, pseudo, test.customer, seed)

@@ -59,7 +59,9 @@ def goal_confusion(fitted: Fitted) -> Figure:
     axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axis.set_yticks(range(len(names)), [f"{n} ({int(c)})" for n, c in zip(names, counts.sum(axis=1), strict=True)])
+    axis.set_yticks(
+        range(len(names)), [f"{n} ({int(c)})" for n, c in zip(names, counts.sum(axis=1), strict=True)]
+    )
     for row, line in enumerate(shares):
         for column, share in enumerate(line):
             if share >= 0.005:
@@ -72,15 +74,23 @@ def goal_confusion(fitted: Fitted) -> Figure:
 def uplift(evaluation: Evaluation) -> Figure:
     """Effect per row when the share with the highest scores is sent to."""
     figure, axes = _panels(len(evaluation.curves))
-    names = {"lift": (_BLUE, "lift"), "difference": (_GREY, "difference of the arms"), "click": (_RED, "click propensity")}
+    names = {
+        "lift": (_BLUE, "lift"),
+        "difference": (_GREY, "difference of the arms"),
+        "click": (_RED, "click propensity"),
+    }
     for axis, (outcome, curves) in zip(axes, evaluation.curves.items(), strict=False):
         for name, curve in curves.items():
             colour, told = names[name]
-            axis.plot(curve.share, curve.gain, color=colour, label=f"{told}: Qini {curve.qini:.5f}", linewidth=1.3)
+            axis.plot(
+                curve.share, curve.gain, color=colour, label=f"{told}: Qini {curve.qini:.5f}", linewidth=1.3
+            )
         end = curves["lift"].gain[-1]
         axis.plot([0, 1], [0, end], "--", color="black", linewidth=0.8, label="random: Qini exactly 0")
         area = evaluation.metrics.get(f"{outcome}_auuc")
-        told = "no clear average effect" if area is None else f"normalised AUUC {area:.3f}; random is exactly 0.5"
+        told = (
+            "no clear average effect" if area is None else f"normalised AUUC {area:.3f}; random is exactly 0.5"
+        )
         axis.set(title=f"{outcome} ({told})", xlabel="share sent to", ylabel="effect per row")
         axis.legend(fontsize=7, frameon=False)
     return figure
@@ -92,10 +102,14 @@ def lift_deciles(evaluation: Evaluation) -> Figure:
     for axis, (outcome, groups) in zip(axes, evaluation.deciles.items(), strict=False):
         predicted = np.asarray([one.predicted for one in groups])
         measured = np.asarray([one.measured.value for one in groups])
-        bars = np.asarray([[one.measured.value - one.measured.low, one.measured.high - one.measured.value] for one in groups])
+        bars = np.asarray(
+            [[one.measured.value - one.measured.low, one.measured.high - one.measured.value] for one in groups]
+        )
         ends = [float(min(predicted.min(), 0.0)), float(max(predicted.max(), 0.0))]
         axis.plot(ends, ends, color=_GREY, linewidth=0.8)
-        axis.errorbar(predicted, measured, yerr=np.maximum(bars.T, 0.0), fmt="o", color=_BLUE, markersize=4, linewidth=1)
+        axis.errorbar(
+            predicted, measured, yerr=np.maximum(bars.T, 0.0), fmt="o", color=_BLUE, markersize=4, linewidth=1
+        )
         axis.axhline(0.0, color="black", linewidth=0.5)
         axis.set(title=f"{outcome}: lift by decile", xlabel="predicted", ylabel="measured (doubly robust)")
     return figure
@@ -108,7 +122,9 @@ def importance(fitted: Fitted, outcome: str) -> Figure | None:
     found = {name: model for name, model in models.items() if model is not None}
     if not found or not len(fitted.test):
         return None
-    some = fitted.test.matrix[np.linspace(0, len(fitted.test) - 1, min(_SHAP_ROWS, len(fitted.test))).astype(int)]
+    some = fitted.test.matrix[
+        np.linspace(0, len(fitted.test) - 1, min(_SHAP_ROWS, len(fitted.test))).astype(int)
+    ]
     figure, axes = _panels(len(found), width=6.0, height=4.6)
     names = fitted.bundle.specification.contact_names
     for axis, (told, model) in zip(axes, found.items(), strict=False):
@@ -127,8 +143,8 @@ def score_drift(evaluation: Evaluation) -> Figure:
         moment = evaluation.moments[name]
         edges, predicted, happened = by_period(moment, p, label)
         times = [from_microseconds(int(edge)).replace(tzinfo=None) for edge in edges]
-        axis.plot(times, predicted, "o-", color=_BLUE, markersize=3, label="predicted")  # type: ignore[arg-type]
-        axis.plot(times, happened, "o-", color=_RED, markersize=3, label="came")  # type: ignore[arg-type]
+        axis.plot(times, predicted, "o-", color=_BLUE, markersize=3, label="predicted")
+        axis.plot(times, happened, "o-", color=_RED, markersize=3, label="came")
         axis.set(title=name.replace("_", ", "), ylim=(0, None))
         axis.tick_params(axis="x", labelrotation=30, labelsize=7)
         axis.legend(fontsize=7, frameon=False)

@@ -84,7 +84,7 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         "calibration": cuts.calibrate(rows.moment, window),
         "test": cuts.tested(rows.moment),
     }
-    require_enough(*slices.values(), window, training.minimum_rows)
+    require_enough(slices["train"], slices["calibration"], slices["test"], window, training.minimum_rows)
     _count(account, slices, rows)
 
     with stages.stage("specification") as stage:
@@ -101,9 +101,7 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
 
     folds = customer_folds(columns.n_customers, training.folds, seed)
     with stages.stage("goal model") as stage:
-        goal, goal_test = goal_stage(
-            inputs, configuration, designer, rows, until, cuts, folds, seed, account
-        )
+        goal, goal_test = goal_stage(inputs, configuration, designer, rows, until, cuts, folds, seed, account)
         moments = account.used["goal_train_moments"]
         stage.told(f"{moments:,} moments, {goal.fit.rounds} rounds of {goal.fit.recipe}")
 
@@ -117,7 +115,14 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         hidden = masked_places(specification, treatment)
         with stages.stage("propensity") as stage:
             propensity = estimated_propensity(
-                matrix, rows.sent, ~rows.transactional, folds[rows.customer], specification, hidden, training.rounds, seed
+                matrix,
+                rows.sent,
+                ~rows.transactional,
+                folds[rows.customer],
+                specification,
+                hidden,
+                training.rounds,
+                seed,
             )
             trimmed = float(np.isnan(propensity[~rows.transactional]).mean())
             account.warn(f"{trimmed:.0%} of the rows have no like in the other arm and measure no lift.")
@@ -154,7 +159,9 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
             configuration,
             seed,
         )
-        stage.told(", ".join(f"{name} {one.positives:,}" for name, one in contact.chances.items()) + " positives")
+        stage.told(
+            ", ".join(f"{name} {one.positives:,}" for name, one in contact.chances.items()) + " positives"
+        )
     bundle = Bundle(
         specification=specification,
         configuration=configuration,

@@ -33,7 +33,7 @@ def columns_of_table(
         places = [strings.setdefault(str(word), len(strings)) for word in words]
         arrays[name] = np.asarray([*places, -1], dtype=np.int32)[codes]
     start = np.searchsorted(customer, np.arange(len(customers) + 1)).astype(np.int64)
-    raw = table["properties"].to_numpy(dtype=object, na_value=None)
+    raw = table["properties"].astype(object).to_numpy()
     profile = [
         (int(row), parsed)
         for row in np.flatnonzero(table["properties"].notna().to_numpy())
@@ -56,7 +56,8 @@ def columns_of_table(
 
 def microseconds(times: pd.Series) -> Int64:
     """Microseconds since 1970 of a column of UTC times; the smallest int64 stands for none."""
-    return times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    naive = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]")
+    return np.asarray(naive.astype(np.int64))
 
 
 def _hashes(texts: pd.Series) -> Int64:

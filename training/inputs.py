@@ -59,7 +59,8 @@ def read_inputs(
         frame = frame[microseconds(frame["ingested_time"]) <= until].reset_index(drop=True)
         if not len(frame):
             raise TooLittleData(f"{touchpoints}: no touchpoint was known by {format_time(until)}")
-    log, log_input, also = None, None, ()
+    log, log_input = None, None
+    also: tuple[str, ...] = ()
     if decisions is not None:
         read_log = validated(decisions, "decisions", configuration)
         log = read_log.frame

@@ -66,9 +66,7 @@ def longest_window(outcomes: Outcomes) -> int:
 
 def longest_horizon(goals: Goals) -> int:
     """The longest window among the goal items, in microseconds."""
-    hours = [
-        item.within_hours or goals.horizon_hours for items in goals.parsed.values() for item in items
-    ]
+    hours = [item.within_hours or goals.horizon_hours for items in goals.parsed.values() for item in items]
     return _microseconds(max(hours, default=goals.horizon_hours))
 
 
@@ -149,9 +147,7 @@ def _any_event(
     return result
 
 
-def _next_row(
-    columns: TouchpointColumns, item: Item, among: Bools, customer: Int64, moment: Int64
-) -> Int64:
+def _next_row(columns: TouchpointColumns, item: Item, among: Bools, customer: Int64, moment: Int64) -> Int64:
     """The first row after each moment that the item matches, -1 for none."""
     rows = np.flatnonzero(rows_of_items(columns, (item,)) & among)
     if not len(rows):

@@ -96,10 +96,14 @@ def fit_lift(
     lift = np.clip(rows.answer * (1.0 - rows.held) + effect.predict(design), -1.0, 1.0)
     variance = float(lift.var())
     if variance < 1e-10:
-        return FittedLift(LiftModel(offset=float(lift.mean())), "no sign of different effects: one average serves", effect)
+        return FittedLift(
+            LiftModel(offset=float(lift.mean())), "no sign of different effects: one average serves", effect
+        )
     booster = fitted(rows.matrix, lift, REGRESSION, _DISTILLED, _DISTILLED_ROUNDS, categorical, seed)
     error = float(np.square(booster.predict(rows.matrix) - lift).mean())
-    note = "" if effect.deviation > 0 else "beyond the answers no sign of different effects: one average is added"
+    note = (
+        "" if effect.deviation > 0 else "beyond the answers no sign of different effects: one average is added"
+    )
     return FittedLift(LiftModel(booster), note, effect, 1.0 - error / variance)
 
 
@@ -112,9 +116,7 @@ def beyond_answers(rows: LiftRows) -> tuple[Float64, Float64]:
     y = rows.label.astype(np.float64)
     unanswered = y * ~rows.linked
     e, if_sent = rows.propensity, rows.held * (1.0 - rows.answer)
-    residual = np.where(
-        rows.sent, (unanswered - if_sent) / e, -(y - rows.held) / (1.0 - e)
-    )
+    residual = np.where(rows.sent, (unanswered - if_sent) / e, -(y - rows.held) / (1.0 - e))
     pseudo = if_sent - rows.held + residual + rows.answer * rows.held
     variance = np.maximum(if_sent * (1.0 - if_sent), _LEAST_VARIANCE) / e
     variance = variance + np.maximum(rows.held * (1.0 - rows.held), _LEAST_VARIANCE) / (1.0 - e)

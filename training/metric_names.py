@@ -77,7 +77,8 @@ _POLICY = {
 _AGAINST_CHAMPION = {
     f"{model}_change{bound}": f"Log loss less the champion's on the same rows ({model}){told}; below 0 is better."
     for model, (bound, told) in product(
-        ("goal", "helps_send", "interrupts_send"), (("", ""), ("_low", ", lower bound"), ("_high", ", upper bound"))
+        ("goal", "helps_send", "interrupts_send"),
+        (("", ""), ("_low", ", lower bound"), ("_high", ", upper bound")),
     )
 } | {
     f"policy_change{bound}": f"policy_gain_rule less the champion's on the same rows{told}; above 0 is better."

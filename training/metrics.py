@@ -102,7 +102,7 @@ class Resampler:
 
     def mean(self, values: Float64) -> Estimate:
         """A mean over rows."""
-        sums = np.bincount(self._place, weights=values, minlength=self._customers)
+        sums = np.bincount(self._place, weights=values, minlength=self._customers).astype(np.float64)
         counts = np.bincount(self._place, minlength=self._customers).astype(np.float64)
         return self.ratio(sums, counts)
 

@@ -52,7 +52,7 @@ def model_card(
         "**For:** deciding whether a message to a customer is sent now, later or not at all. "
         "It scores messages, not people; it is not made for credit, prices, employment or anything of that kind.",
         "",
-        f"**Evidence for lift:** {'observational: propensities were estimated, nothing was randomised' if observational else 'randomised: propensities were logged' if fitted.has_control else 'none'}.",
+        f"**Evidence for lift:** {_evidence(observational, fitted.has_control)}.",
         "",
         "## Data",
         f"- Touchpoints: {inputs.touchpoints_input.rows:,} of {len(inputs.customers):,} customers, {first} to {last}; "
@@ -80,5 +80,17 @@ def model_card(
         "",
     ]
     if gate is not None:
-        text += ["## Gate", gate.reason + ".", "", *(f"- {'passed' if c.passed else 'FAILED'}: {c.told}" for c in gate.checks), ""]
+        text += [
+            "## Gate",
+            gate.reason + ".",
+            "",
+            *(f"- {'passed' if c.passed else 'FAILED'}: {c.told}" for c in gate.checks),
+            "",
+        ]
     return "\n".join(text)
+
+
+def _evidence(observational: bool, has_control: bool) -> str:
+    if observational:
+        return "observational: propensities were estimated, nothing was randomised"
+    return "randomised: propensities were logged" if has_control else "none"

@@ -7,9 +7,7 @@ import numpy as np
 from features.columns import Int64
 
 
-def next_event(
-    event_group: Int64, event_time: Int64, query_group: Int64, query_time: Int64
-) -> Int64:
+def next_event(event_group: Int64, event_time: Int64, query_group: Int64, query_time: Int64) -> Int64:
     """Place of each query's first event with `event_time > query_time` in the same group, or -1.
 
     Events keep their order within a group and a moment, so a tie goes to the earlier row. Groups are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -20,12 +20,7 @@ class Stage(Protocol):
 class Stages(Protocol):
     """What the pipeline reports to."""
 
-    def stage(self, name: str) -> _StageContext: ...
-
-
-class _StageContext(Protocol):
-    def __enter__(self) -> Stage: ...
-    def __exit__(self, *_: object) -> bool | None: ...
+    def stage(self, name: str) -> AbstractContextManager[Stage]: ...
 
 
 class _Note:

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from data_contracts.configuration import Configuration
+from data_contracts.items import Item
 from data_contracts.times import DAY, HOUR, MINUTE
 from features.builder import NO_EXPIRY, Matrix
 from features.columns import Float64, Int32, Int64, TouchpointColumns
@@ -22,7 +23,7 @@ from features.encoding import rows_of_items
 from features.specification import FeatureSpecification
 from training.boosting import BINARY, WORKERS, cross_fitted
 from training.candidate_table import WORD_FIELDS, CandidateTable, concatenated
-from training.labels import Bools, Item, customer_of_rows, longest_window
+from training.labels import Bools, customer_of_rows, longest_window
 from training.ordered_search import next_event
 from training.recipes import propensity_recipes
 from training.rows import MessageRows

@@ -44,9 +44,7 @@ def is_linked_only(configuration: Configuration, outcome: str) -> bool:
     return not (outcomes.progress if outcome == "helps" else outcomes.harm)
 
 
-def unsent_unanswered(
-    labels: OutcomeLabels, rows: MessageRows, configuration: Configuration
-) -> OutcomeLabels:
+def unsent_unanswered(labels: OutcomeLabels, rows: MessageRows, configuration: Configuration) -> OutcomeLabels:
     """Where an outcome is nothing but answers, a row that was not sent counts as 0."""
     if is_linked_only(configuration, "helps"):
         labels = labels._replace(helped=labels.helped & rows.sent)
@@ -55,9 +53,7 @@ def unsent_unanswered(
     return labels
 
 
-def require_enough(
-    in_train: Bools, in_calibration: Bools, in_test: Bools, window: int, needed: int
-) -> None:
+def require_enough(in_train: Bools, in_calibration: Bools, in_test: Bools, window: int, needed: int) -> None:
     """Raises TooLittleData where a slice is too small for its purpose."""
     found = [int(part.sum()) for part in (in_train, in_calibration, in_test)]
     if found[0] < needed // 2 or min(found[1:]) < needed // 20:

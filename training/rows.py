@@ -21,12 +21,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from data_contracts.configuration import Configuration
-from data_contracts.items import MICROSECONDS_PER_HOUR
+from data_contracts.items import MICROSECONDS_PER_HOUR, Item
 from features.columns import Float64, Int64, TouchpointColumns
 from features.encoding import rows_of_items
 from training.candidate_table import CandidateTable, candidates_of_decisions
 from training.history import microseconds
-from training.labels import Bools, Item, customer_of_rows
+from training.labels import Bools, customer_of_rows
 from training.ordered_search import next_event, pair_groups
 
 _LEAST_PROBABILITY = 1e-3
@@ -132,7 +132,7 @@ def was_sent(
     )
     found = next_event(event_group, columns.event_time[contacts], query_group, moment - 1)
     result = (found >= 0) & (columns.event_time[contacts][found] <= moment + window)
-    return result & (message != 0)
+    return np.asarray(result & (message != 0))
 
 
 def arm_propensity(decision: Int64, sent: Bools, probability: Float64) -> tuple[Float64, Bools]:

@@ -76,13 +76,21 @@ def train(
     evaluation.metrics |= against or {}
     decision = gate(promote, evaluation.metrics, against, champion)
     evaluation.metrics |= {
-        **{f"{name}_rows": float(fitted.account.used[f"{name}_rows"]) for name in ("train", "calibration", "test")},
+        **{
+            f"{name}_rows": float(fitted.account.used[f"{name}_rows"])
+            for name in ("train", "calibration", "test")
+        },
         "train_seconds": time.perf_counter() - begun,
     }
     bundle = _described(fitted, evaluation, inputs)
     card = model_card(fitted, evaluation, inputs, configuration, decision, notes)
-    with shown.stage("MLflow run") as stage, open_run(home, experiment, f"train {format_time(inputs.until)}") as run:
-        run.parameters(configuration, {"touchpoints": touchpoints, "decisions": decisions or "none", "seed": seed})
+    with (
+        shown.stage("MLflow run") as stage,
+        open_run(home, experiment, f"train {format_time(inputs.until)}") as run,
+    ):
+        run.parameters(
+            configuration, {"touchpoints": touchpoints, "decisions": decisions or "none", "seed": seed}
+        )
         run.inputs(inputs.touchpoints_input, inputs.decisions_input)
         run.tags(_tags(bundle, inputs) | {"mlflow.note.content": card, "gate": decision.reason})
         run.metrics(evaluation.metrics)
@@ -102,7 +110,16 @@ def train(
             champion = export_champion(home)
             stage.told(str(home / "champion"))
     return Outcome(
-        version, ids.run_id, experiment, ids.tracking_uri, fitted, evaluation, decision, champion, notes, dict(shown.seconds)
+        version,
+        ids.run_id,
+        experiment,
+        ids.tracking_uri,
+        fitted,
+        evaluation,
+        decision,
+        champion,
+        notes,
+        dict(shown.seconds),
     )
 
 

@@ -53,7 +53,8 @@ def fit_shrunken_effect(basis: Float64, pseudo: Float64, weight: Float64) -> Shr
         # log evidence less that of no effects at all: the terms that depend on the variance.
         ratio = variance / noise
         evidence = 0.5 * float(
-            np.sum(ratio * np.square(rotated) / (noise * (1.0 + ratio * values))) - np.sum(np.log1p(ratio * values))
+            np.sum(ratio * np.square(rotated) / (noise * (1.0 + ratio * values)))
+            - np.sum(np.log1p(ratio * values))
         )
         if evidence > best_evidence:
             best, best_evidence = float(variance), evidence

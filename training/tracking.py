@@ -27,7 +27,9 @@ from training.registry import MODEL_NAME, tracking_uri
 REQUIREMENTS = ("tact", "lightgbm", "msgspec", "numba", "numpy", "pandas", "pydantic")
 
 
-_REGISTERED_MODEL = "Goal, help and interruption models with everything that an answer needs, one bundle a version."
+_REGISTERED_MODEL = (
+    "Goal, help and interruption models with everything that an answer needs, one bundle a version."
+)
 
 
 def quiet_mlflow() -> Any:
@@ -77,9 +79,9 @@ class Run:
 
     def inputs(self, *inputs: Input | None) -> None:
         """Log the inputs as datasets with their digests and what the contract said about them."""
-        from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
         from mlflow.data.dataset_source_registry import resolve_dataset_source
+        from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
+        from mlflow.data.meta_dataset import MetaDataset
 
         for one in inputs:
             if one is None:
@@ -89,7 +91,9 @@ class Run:
                 source = resolve_dataset_source(str(Path(one.path).absolute()))
             kind = one.report.kind
             self._mlflow.log_input(
-                MetaDataset(source, name=kind, digest=one.digest), context="training", tags={"rows": str(one.rows)}
+                MetaDataset(source, name=kind, digest=one.digest),
+                context="training",
+                tags={"rows": str(one.rows)},
             )
             self._mlflow.log_dict(one.report.as_dict(), f"data/{kind}.json")
 
@@ -173,7 +177,7 @@ def code_version() -> str:
     """The installed version, with the git commit where the code lies in a repository."""
     version = importlib.metadata.version("tact")
     try:
-        found = subprocess.run(  # noqa: S603
+        found = subprocess.run(
             ["git", "describe", "--always", "--dirty"],  # noqa: S607
             cwd=Path(__file__).parent,
             capture_output=True,

@@ -82,7 +82,9 @@ def features_of_field(specification: FeatureSpecification, field: str) -> tuple[
         "campaign_id": ("same_campaign_",),
         "expires_at": ("hours_to_expiry",),
     }.get(field, ())
-    return tuple(name for name in specification.candidate_names if name.startswith(prefixes)) if prefixes else ()
+    return (
+        tuple(name for name in specification.candidate_names if name.startswith(prefixes)) if prefixes else ()
+    )
 
 
 def masked_places(specification: FeatureSpecification, fields: tuple[TreatmentField, ...]) -> list[int]:
