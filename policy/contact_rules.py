@@ -25,12 +25,16 @@ class Ledger:
 
     caps: Sequence[Cap]
     times: list[list[int]] = field(default_factory=list)
+    known: dict[tuple[int, str, str, int | None], int | None] = field(default_factory=dict)
+    """Earliest allowed moments that were asked for since the last touch: messages of one department
+    on one channel share them."""
 
     def __post_init__(self) -> None:
         self.times = [[] for _ in self.caps]
 
     def add(self, time: int, department: str, channel: str) -> None:
         """Count one touch."""
+        self.known.clear()
         for cap, times in zip(self.caps, self.times, strict=True):
             if _applies(cap, department, channel):
                 insort(times, time)
@@ -133,14 +137,24 @@ def earliest_allowed(
 ) -> int | None:
     """The first moment from `moment` on that every contact rule allows; None where there is none.
 
-    `candidate` has the contract's field names, `not_before` in microseconds or None.
+    One ledger goes with one customer's zones and quiet hours, so answers are kept in it. `candidate` has the contract's field names, `not_before` in microseconds or None.
     """
-    time = max(moment, candidate.get("not_before") or moment)
+    not_before = candidate.get("not_before")
+    key = (moment, candidate["department"], candidate["channel"], not_before)
+    if key not in ledger.known:
+        time = max(moment, not_before or moment)
+        ledger.known[key] = _earliest_allowed(time, key[1], key[2], ledger, zones, quiet)
+    return ledger.known[key]
+
+
+def _earliest_allowed(
+    time: int, department: str, channel: str, ledger: Ledger, zones: Sequence[str], quiet: QuietHours | bool
+) -> int | None:
     for _ in range(_ROUNDS):
         awake = after_quiet(time, zones, quiet)
         if awake is None:
             return None
-        free = ledger.earliest(awake, candidate["department"], candidate["channel"])
+        free = ledger.earliest(awake, department, channel)
         if free is None or free == awake:
             return free
         time = free

@@ -9,6 +9,7 @@ import numpy as np
 
 from data_contracts.times import HOUR
 from features.columns import Int64
+from policy.situation import life_end
 from policy.standing import Standing
 
 GRID_HOURS = (3.0, 8.0, 24.0, 48.0, 72.0, 120.0, 168.0, 336.0)
@@ -29,7 +30,16 @@ def best_moments(standing: Standing, places: Sequence[int]) -> dict[int, Moment]
     if not places or standing.policy.horizon_hours == 0:
         return {}
     count = int(np.clip(MAX_SCORED // len(places), 2, len(GRID_HOURS)))
-    allowed = {place: later_moments(standing, place, count) for place in places}
+    # Messages of one sender on one channel with one life share their moments.
+    shared: dict[tuple[object, ...], list[int]] = {}
+    allowed: dict[int, list[int]] = {}
+    for place in places:
+        candidate = standing.situation.candidates[place]
+        end = life_end(candidate, standing.situation, standing.policy.horizon_hours)
+        key = (candidate["department"], candidate["channel"], candidate.get("not_before"), end)
+        if key not in shared:
+            shared[key] = later_moments(standing, place, count)
+        allowed[place] = shared[key]
     union: Int64 = np.unique(np.asarray([time for times in allowed.values() for time in times], dtype=np.int64))
     if not len(union):
         return {}
