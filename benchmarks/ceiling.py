@@ -59,7 +59,7 @@ def ceiling_bundle(
     sent = decided.action[snapshots.row] == 0
     policy = HistoricalPolicy(company.ablations.randomise)
     true = true_chances(company.models, snapshots, sent, policy, replicates, seed)
-    matrix = _design(bundle, company, decided, snapshots)
+    matrix = design_of(bundle, company, decided, snapshots)
     price = price_of_attention(company, snapshots, oracle)
     names = bundle.specification.contact_names
     categorical = [place for place, name in enumerate(names) if name in bundle.specification.categorical_names]
@@ -92,7 +92,7 @@ def price_of_attention(company: LiveCompany, snapshots: Snapshots, oracle: Laten
     return oracle.values(own, world, world.moment()).price
 
 
-def _design(bundle: Bundle, company: LiveCompany, decided: Decided, snapshots: Snapshots) -> Matrix:
+def design_of(bundle: Bundle, company: LiveCompany, decided: Decided, snapshots: Snapshots) -> Matrix:
     """The contact models' matrix of the sampled decisions, at the moment of each."""
     rows = snapshots.row
     sampled = Decided(

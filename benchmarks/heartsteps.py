@@ -33,7 +33,7 @@ from data_contracts.times import format_time
 EXAMPLE = Path(__file__).parent.parent / "examples" / "heartsteps"
 ORIGINS = (0.4, 0.52, 0.64, 0.76, 0.88)
 """Shares of the decisions that lie before each origin."""
-RESAMPLES = 2_000
+RESAMPLES = 1_000
 _BATCH = 200
 VOTES = {"liked": ("message_liked", "p_helps"), "disliked": ("message_disliked", "p_interrupts")}
 

@@ -31,6 +31,12 @@ class Client:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_seconds)
 
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer's JSON; raises TactError with the service's own words otherwise."""
         return self._post(path, msgspec.json.encode(body))

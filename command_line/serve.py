@@ -216,20 +216,24 @@ def _announce(url: str, home: Path, configuration: Configuration) -> None:
     if not alive:
         click.echo("tact: the service does not answer; see its log above", err=True)
         return
-    click.echo(f"Tact {version('tact')} listens on {url}")
-    click.echo(f"  API        {url}/ (interactive), {url}/docs.json")
-    click.echo(f"  metrics    {url}/metrics")
-    click.echo(f"  database   {_shown(configuration.service.database)}")
     try:
         ready = httpx.get(f"{url}/readyz", timeout=10).status_code == 200
     except httpx.HTTPError:
         ready = False
     model = _model(home)
     if model is None:
-        click.echo("  model      none yet: answers are degraded until `tact train` promotes one")
-    else:
-        click.echo(f"  model      {model}{'' if ready else ' (not ready: see the log)'}")
-    click.echo("  Ctrl-C stops it")
+        model = "none yet: answers are degraded until `tact train` promotes one"
+    elif not ready:
+        model += " (not ready: see the log)"
+    lines = (
+        f"Tact {version('tact')} listens on {url}",
+        f"  API        {url}/ (interactive), {url}/docs.json",
+        f"  metrics    {url}/metrics",
+        f"  database   {_shown(configuration.service.database)}",
+        f"  model      {model}",
+        "  Ctrl-C stops it",
+    )
+    click.echo("\n".join(lines))
     sys.stdout.flush()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -35,13 +37,35 @@ def command(host: str, port: int) -> None:
         return
     click.echo(f"MLflow UI at http://{host}:{port} on {store}; Ctrl-C stops it")
     arguments = ["--backend-store-uri", store, "--host", host, "--port", str(port)]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "ui", *arguments],
+        env=os.environ | _ENVIRONMENT,
+        # A group of its own: the server's workers must end with it, whatever ends this command.
+        start_new_session=True,
+    )
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        finished = subprocess.run(
-            [sys.executable, "-m", "mlflow", "ui", *arguments], env=os.environ | _ENVIRONMENT, check=False
-        )
+        code = server.wait()
     except KeyboardInterrupt:
-        return
-    raise click.exceptions.Exit(finished.returncode if finished.returncode > 0 else 0)
+        code = 0
+    finally:
+        _end(server)
+    raise click.exceptions.Exit(max(code, 0))
 
 
-_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true"}
+_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Tact gives MLflow no jobs to run, so its job workers need not be there."""
+_PATIENCE_SECONDS = 10
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=_PATIENCE_SECONDS)
+            return

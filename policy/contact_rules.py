@@ -137,7 +137,8 @@ def earliest_allowed(
 ) -> int | None:
     """The first moment from `moment` on that every contact rule allows; None where there is none.
 
-    One ledger goes with one customer's zones and quiet hours, so answers are kept in it. `candidate` has the contract's field names, `not_before` in microseconds or None.
+    One ledger goes with one customer's zones and quiet hours, so answers are kept in it.
+    `candidate` has the contract's field names, `not_before` in microseconds or None.
     """
     not_before = candidate.get("not_before")
     key = (moment, candidate["department"], candidate["channel"], not_before)

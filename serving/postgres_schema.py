@@ -138,6 +138,20 @@ BEGIN
   END IF;
 END $$"""
 
+# Returns whether the version was the one given; then the customer's row is this transaction's.
+MOVE_VERSION = """CREATE FUNCTION tact.move_version(p_customer text, p_version bigint, p_first_version bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_version = 0 THEN
+    INSERT INTO tact.customers (customer_id, version) VALUES (p_customer, p_first_version)
+      ON CONFLICT DO NOTHING;
+  ELSE
+    UPDATE tact.customers SET version = version + 1
+      WHERE customer_id = p_customer AND version = p_version;
+  END IF;
+  RETURN FOUND;
+END $$"""
+
 # Returns 0: the version moved; 1: written; 2, 3: the decision id was answered before, for the same
 # body or another one. Nothing is left behind but after 1.
 COMMIT = """CREATE FUNCTION tact.commit_decision(
@@ -149,14 +163,7 @@ COMMIT = """CREATE FUNCTION tact.commit_decision(
 DECLARE
   v_digest bytea;
 BEGIN
-  IF p_version = 0 THEN
-    INSERT INTO tact.customers (customer_id, version) VALUES (p_customer, p_first_version)
-      ON CONFLICT DO NOTHING;
-  ELSE
-    UPDATE tact.customers SET version = version + 1
-      WHERE customer_id = p_customer AND version = p_version;
-  END IF;
-  IF NOT FOUND THEN
+  IF NOT tact.move_version(p_customer, p_version, p_first_version) THEN
     SELECT body_digest INTO v_digest FROM tact.answers WHERE decision_id = p_decision;
     RETURN CASE WHEN v_digest IS NULL THEN 0 WHEN v_digest = p_digest THEN 2 ELSE 3 END;
   END IF;
@@ -206,6 +213,19 @@ BEGIN
   DELETE FROM tact.unpacked WHERE customer_id = p_customer AND row_number = ANY (p_unpacked);
 END $$"""
 
+# Moves the version as well: a decision under way would bring back a blob without these rows.
+COMPACT = """CREATE FUNCTION tact.compact(
+  p_customer text, p_version bigint, p_first_version bigint,
+  p_rule text, p_left_out bigint, p_packed bytea, p_unpacked bigint[]
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT tact.move_version(p_customer, p_version, p_first_version) THEN
+    RETURN false;
+  END IF;
+  PERFORM tact.write_history(p_customer, p_rule, p_left_out, p_packed, p_unpacked);
+  RETURN true;
+END $$"""
+
 # Returns null where every row was new, else which were, by their place in the arrays.
 INGEST = """CREATE FUNCTION tact.ingest(
   p_customers text[], p_sources text[], p_ids text[], p_event_times bigint[],
@@ -236,4 +256,6 @@ BEGIN
   );
 END $$"""
 
-MIGRATIONS = (Migration(1, (*TABLES, SNAPSHOT, WRITE_HISTORY, COMMIT, INGEST)),)
+FUNCTIONS = (SNAPSHOT, MOVE_VERSION, WRITE_HISTORY, COMMIT, COMPACT, INGEST)
+
+MIGRATIONS = (Migration(1, (*TABLES, *FUNCTIONS)),)

@@ -32,7 +32,10 @@ ALL_ROWS = """SELECT t.row_number, u.row_number IS NOT NULL,
 t.event_time, t.ingested_time, t.source, t.touchpoint_id, t.row FROM tact.touchpoints t
 LEFT JOIN tact.unpacked u ON u.customer_id = t.customer_id AND u.row_number = t.row_number
 WHERE t.customer_id = %s"""
-WRITE_HISTORY = "SELECT tact.write_history(%s::text, %s::text, %s::bigint, %b::bytea, %s::bigint[])"
+COMPACT = """SELECT tact.compact(c.customer, c.version, c.first_version,
+c.rule, c.left_out, c.packed, c.unpacked::bigint[])
+FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bytea[], %s::text[])
+AS c(customer, version, first_version, rule, left_out, packed, unpacked)"""
 
 HOLD_CUSTOMER = "SELECT 1 FROM tact.customers WHERE customer_id = %s FOR UPDATE"
 SETTLE_RESERVED = """WITH settled AS (

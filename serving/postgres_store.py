@@ -7,8 +7,8 @@ everything else. New rows of a history stand in `tact.unpacked` until a blob has
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, cast
 
 import psycopg
@@ -39,6 +39,7 @@ from serving.store import (
 
 _Cursor = psycopg.Cursor[tuple[Any, ...]]
 _DECISIONS_AT_ONCE = 200
+_CUSTOMERS_AT_ONCE = 100
 _MOVED, _WRITTEN, _SAME_BODY = 0, 1, 2
 
 
@@ -131,11 +132,7 @@ class PostgresStore:
             codes: list[int] = []
             for start in range(0, len(parameters), _DECISIONS_AT_ONCE):
                 some = parameters[start : start + _DECISIONS_AT_ONCE]
-                columns = [list(column) for column in zip(*some, strict=True)]
-                columns[-1] = [
-                    None if one is None else "{" + ",".join(map(str, one)) + "}" for one in columns[-1]
-                ]
-                codes += [code for (code,) in cursor.execute(statements.COMMIT_MANY, columns)]
+                codes += [code for (code,) in cursor.execute(statements.COMMIT_MANY, _columns(some))]
             return codes
 
         results: list[bool | Conflict] = [False] * len(decisions)
@@ -146,8 +143,12 @@ class PostgresStore:
                 results[place] = conflict
         return results
 
-    def locked(self, customer_id: str) -> AbstractContextManager[LockedCustomer]:
-        return self._held(customer_id)
+    @contextmanager
+    def locked(self, customer_id: str) -> Iterator[LockedCustomer]:
+        with self._database.block() as connection:
+            cursor = connection.cursor(binary=True)
+            cursor.execute(statements.LOCK_CUSTOMER, (customer_id, _first_version()))
+            yield _Locked(self, cursor, customer_id)
 
     def confirm(
         self, decision_id: str, message_id: str, outcome: SendOutcome, now: int
@@ -182,11 +183,16 @@ class PostgresStore:
         return columns_of_rows(decoded_row(*row[2:]) for row in rows)
 
     def compact(self, customer_ids: Sequence[str]) -> int:
+        distinct = sorted(set(customer_ids))
         packed = 0
-        for customer_id in dict.fromkeys(customer_ids):
-            if self.snapshot(customer_id, ()).repack:
-                with self._held(customer_id) as customer:
-                    packed += customer.compact()
+        for start in range(0, len(distinct), _CUSTOMERS_AT_ONCE):
+            keys = [SnapshotKey(one, ()) for one in distinct[start : start + _CUSTOMERS_AT_ONCE]]
+            waiting = [snapshot for snapshot in self.snapshots(keys) if snapshot.repack]
+            if waiting:
+                columns = _columns(
+                    (one.customer_id, one.version, _first_version(), *self._packing(one)) for one in waiting
+                )
+                packed += sum(done for (done,) in self._database.call(statements.COMPACT, columns))
         return packed
 
     def export_touchpoints(self, batch_size: int = 10_000) -> Iterator[list[tuple[str, TouchpointRow]]]:
@@ -205,13 +211,6 @@ class PostgresStore:
 
     def close(self) -> None:
         self._database.close()
-
-    @contextmanager
-    def _held(self, customer_id: str) -> Iterator[_Locked]:
-        with self._database.block() as connection:
-            cursor = connection.cursor(binary=True)
-            cursor.execute(statements.LOCK_CUSTOMER, (customer_id, _first_version()))
-            yield _Locked(self, cursor, customer_id)
 
     def _snapshot(self, customer_id: str, found: _Found, call: Any) -> Snapshot:
         packed = None
@@ -258,10 +257,6 @@ class PostgresStore:
     def _parameters(self, outcome: Outcome, snapshot: Snapshot) -> tuple[Any, ...]:
         """The arguments of `tact.commit_decision`."""
         sends = [_send_object(send) for send in outcome.reservations]
-        packing: tuple[Any, ...] = (None, None, None, None)
-        if snapshot.repack:
-            blob = pack(snapshot.columns)
-            packing = (self._rule, snapshot.left_out, blob, list(snapshot.unpacked))
         return (
             outcome.customer_id,
             snapshot.version,
@@ -274,8 +269,12 @@ class PostgresStore:
             _json([row._asdict() for row in outcome.rows]),
             _json(sends) if sends else None,
             _json(outcome.first_asked) if outcome.first_asked else None,
-            *packing,
+            *(self._packing(snapshot) if snapshot.repack else (None, None, None, None)),
         )
+
+    def _packing(self, snapshot: Snapshot) -> tuple[Any, ...]:
+        """The arguments of `tact.write_history` behind the customer."""
+        return self._rule, snapshot.left_out, pack(snapshot.columns), list(snapshot.unpacked)
 
 
 class _Locked:
@@ -293,19 +292,16 @@ class _Locked:
         [(code,)] = self._call(statements.COMMIT, self._store._parameters(outcome, snapshot))
         return _committed(outcome, code)
 
-    def compact(self) -> bool:
-        snapshot = self.snapshot(())
-        if snapshot.repack:
-            blob = pack(snapshot.columns)
-            self._call(
-                statements.WRITE_HISTORY,
-                (self._customer_id, self._store._rule, snapshot.left_out, blob, list(snapshot.unpacked)),
-            )
-        return snapshot.repack
-
     def _call(self, statement: str, parameters: Any) -> list[tuple[Any, ...]]:
         with storable_values():
             return self._cursor.execute(statement, parameters).fetchall()
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows of arguments as arrays; the last one, an array itself, as PostgreSQL's text of it."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    columns[-1] = [None if one is None else "{" + ",".join(map(str, one)) + "}" for one in columns[-1]]
+    return columns
 
 
 def _committed(outcome: Outcome, code: int) -> bool:

@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import bentoml
@@ -88,6 +89,13 @@ class _EdgedService(bentoml.Service):
         configure_logs()
         app = super().to_asgi(is_main=is_main)
         return Edge(app, Access(load_configuration().service), (*PAGE_PATHS, *_static_pages()))
+
+    @property
+    def openapi_spec(self) -> Any:
+        from serving.openapi import document
+
+        # BentoML asks the document for itself as plain data.
+        return SimpleNamespace(asdict=document)
 
 
 def _static_pages() -> list[str]:

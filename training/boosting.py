@@ -195,7 +195,8 @@ def _cross_validated(
             valid_sets=[whole.subset(outside)],
             valid_names=["outside"],
             callbacks=[
-                lightgbm.early_stopping(PATIENCE, verbose=False),
+                # A round of a multiclass model is a tree for each class.
+                lightgbm.early_stopping(PATIENCE if objective.classes == 1 else PATIENCE // 2, verbose=False),
                 lightgbm.record_evaluation(losses),
             ],
         )

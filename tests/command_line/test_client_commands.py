@@ -90,13 +90,13 @@ def test_bad_usage_is_one_plain_line(tmp_path: Path, arguments: tuple[str, ...],
 
 def test_a_service_that_is_not_there_is_told_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "_TRIES", 2)
-    with pytest.raises(StoreUnavailable, match="no service answers at http://127.0.0.1:1 "):
-        Client("http://127.0.0.1:1").post("/decide", asked("c"))
+    with Client("http://127.0.0.1:1") as client, pytest.raises(StoreUnavailable, match="no service answers at"):
+        client.post("/decide", asked("c"))
 
 
 def test_the_services_own_words_come_through(service: LiveService) -> None:
-    with pytest.raises(InvalidRequest, match=r"candidates\[0\].purpose"):
-        Client(service.url).post("/decide", asked("c", candidate("m", purpose="spam")))
+    with Client(service.url) as client, pytest.raises(InvalidRequest, match=r"candidates\[0\].purpose"):
+        client.post("/decide", asked("c", candidate("m", purpose="spam")))
 
 
 # ---- decide

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +184,11 @@ def touchpoint(name: str, customer: str = "c-1", **fields: Any) -> dict[str, Any
         "touchpoint_id": name, "source": "test", "customer_id": customer, "event_time": "2026-03-01T09:00:00Z",
         "department": "product", "channel": "web", "direction": "inbound", "event_type": "logged_in",
     } | fields  # fmt: skip
+
+
+def until(check: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for something that happens by itself."""
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.serving.conftest import ALWAYS_OPEN
-from tests.serving.live import LiveService, asked, candidate, promote, touchpoint, write_bundle
+from tests.serving.live import LiveService, asked, candidate, promote, touchpoint, until, write_bundle
 from tests.serving.test_http import problem
 
 BOTH = (candidate("receipt", purpose="transactional", department="billing"), candidate("offer"))
@@ -26,14 +26,6 @@ def running(home: Path, wait_for: str = "/readyz", **service: Any) -> Iterator[L
         yield live
     finally:
         live.stop()
-
-
-def until(check: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait for something that happens by itself."""
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def actions(answer: dict[str, Any]) -> dict[str, str]:

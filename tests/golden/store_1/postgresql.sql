@@ -117,6 +117,18 @@ BEGIN
       FROM tact.answers e WHERE e.decision_id = p_decision;
   END IF;
 END $$;
+CREATE FUNCTION tact.move_version(p_customer text, p_version bigint, p_first_version bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_version = 0 THEN
+    INSERT INTO tact.customers (customer_id, version) VALUES (p_customer, p_first_version)
+      ON CONFLICT DO NOTHING;
+  ELSE
+    UPDATE tact.customers SET version = version + 1
+      WHERE customer_id = p_customer AND version = p_version;
+  END IF;
+  RETURN FOUND;
+END $$;
 CREATE FUNCTION tact.write_history(
   p_customer text, p_rule text, p_left_out bigint, p_packed bytea, p_unpacked bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -136,14 +148,7 @@ CREATE FUNCTION tact.commit_decision(
 DECLARE
   v_digest bytea;
 BEGIN
-  IF p_version = 0 THEN
-    INSERT INTO tact.customers (customer_id, version) VALUES (p_customer, p_first_version)
-      ON CONFLICT DO NOTHING;
-  ELSE
-    UPDATE tact.customers SET version = version + 1
-      WHERE customer_id = p_customer AND version = p_version;
-  END IF;
-  IF NOT FOUND THEN
+  IF NOT tact.move_version(p_customer, p_version, p_first_version) THEN
     SELECT body_digest INTO v_digest FROM tact.answers WHERE decision_id = p_decision;
     RETURN CASE WHEN v_digest IS NULL THEN 0 WHEN v_digest = p_digest THEN 2 ELSE 3 END;
   END IF;
@@ -180,6 +185,17 @@ BEGIN
     PERFORM tact.write_history(p_customer, p_rule, p_left_out, p_packed, p_unpacked);
   END IF;
   RETURN 1;
+END $$;
+CREATE FUNCTION tact.compact(
+  p_customer text, p_version bigint, p_first_version bigint,
+  p_rule text, p_left_out bigint, p_packed bytea, p_unpacked bigint[]
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT tact.move_version(p_customer, p_version, p_first_version) THEN
+    RETURN false;
+  END IF;
+  PERFORM tact.write_history(p_customer, p_rule, p_left_out, p_packed, p_unpacked);
+  RETURN true;
 END $$;
 CREATE FUNCTION tact.ingest(
   p_customers text[], p_sources text[], p_ids text[], p_event_times bigint[],
