@@ -196,9 +196,7 @@ def load_bundle(folder: Path) -> Bundle:
             return ProbabilityModel(part["base_rate"], booster(part["booster"]), calibrator)
 
         def lift(part: dict[str, Any] | None) -> LiftModel | None:
-            return (
-                None if part is None else LiftModel(booster(part["booster"]), part["scale"], part["offset"])
-            )
+            return None if part is None else LiftModel(booster(part["booster"]), part["scale"], part["offset"])
 
         configuration = dict(raw["configuration"])
         configuration["goals"] = {
@@ -215,9 +213,7 @@ def load_bundle(folder: Path) -> Bundle:
             goal_prior=tuple(raw["goal"]["prior"]),
             goal_temperature=raw["goal"]["temperature"],
             contact={
-                outcome: OutcomeModel(
-                    probability(part["send"]), probability(part["hold"]), lift(part["lift"])
-                )
+                outcome: OutcomeModel(probability(part["send"]), probability(part["hold"]), lift(part["lift"]))
                 for outcome, part in raw["contact"].items()
             },
             price=lift(raw["price"]),
@@ -226,6 +222,4 @@ def load_bundle(folder: Path) -> Bundle:
     except BundleUnusable:
         raise
     except Exception as error:  # LightGBM raises its own error types for damaged text
-        raise BundleUnusable(
-            f"{folder}: the bundle can't be read: {type(error).__name__}: {error}"
-        ) from error
+        raise BundleUnusable(f"{folder}: the bundle can't be read: {type(error).__name__}: {error}") from error

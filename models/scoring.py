@@ -10,6 +10,7 @@ import numpy as np
 from features.builder import Matrix, States, candidate_arrays, matches, states
 from features.columns import Float64, Int64, TouchpointColumns, row_like
 from features.encoding import encode
+from features.match import CandidateArrays
 from features.packing import TouchpointRow, columns_of_rows, merge
 from models.booster import Design
 from models.bundle import OUTCOMES, Bundle
@@ -49,6 +50,7 @@ class CustomerScorer:
         candidates: Sequence[Mapping[str, Any]],
         as_of: int,
         limit: int,
+        arrays: CandidateArrays | None = None,
     ) -> None:
         self.bundle = bundle
         self.as_of = as_of
@@ -56,7 +58,8 @@ class CustomerScorer:
         self._raw_candidates = candidates
         self._limit = limit
         self._encoded = encode(columns, bundle.specification)
-        self._candidates = candidate_arrays(candidates, bundle.specification)
+        # Candidates are the same whatever has happened to the customer.
+        self._candidates = arrays or candidate_arrays(candidates, bundle.specification)
         self._now: tuple[States, Float64] | None = None
         self._design_now: Design | None = None
 
@@ -77,7 +80,7 @@ class CustomerScorer:
     def with_rows(self, rows: Sequence[TouchpointRow]) -> CustomerScorer:
         """The same scorer, had these rows been known as well."""
         columns = merge(self._columns, columns_of_rows(rows))
-        return CustomerScorer(self.bundle, columns, self._raw_candidates, self.as_of, self._limit)
+        return self._seeing(columns)
 
     def with_case_resolved(self, event_type: str) -> CustomerScorer | None:
         """The same scorer, had the open case just been resolved; None where none is open.
@@ -89,7 +92,12 @@ class CustomerScorer:
             return None
         resolution = row_like(self._columns, row, event_type, "internal", self.as_of - 1)
         columns = merge(self._columns, resolution)
-        return CustomerScorer(self.bundle, columns, self._raw_candidates, self.as_of, self._limit)
+        return self._seeing(columns)
+
+    def _seeing(self, columns: TouchpointColumns) -> CustomerScorer:
+        return CustomerScorer(
+            self.bundle, columns, self._raw_candidates, self.as_of, self._limit, self._candidates
+        )
 
     def score(self, moments: Int64, candidates: Int64) -> Chances:
         """Chances of each candidate (by place) at each moment (microseconds, none before `as_of`)."""

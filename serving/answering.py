@@ -16,55 +16,27 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from functools import partial
 from time import perf_counter
 
 from data_contracts.configuration import Configuration
 from data_contracts.errors import Conflict, FieldError, InvalidRequest, StoreUnavailable, TactError
 from features.columns import TouchpointColumns
+from serving.answer import Planned
+from serving.batching import ATTEMPTS, Job, answer_in_waves
 from serving.champion import Champion
-from serving.deciding import Planned, Stages, plan, plan_degraded
+from serving.claims import Abandoned, Claim
+from serving.deciding import Stages, plan, plan_degraded
 from serving.logs import LOGGER
 from serving.metrics import Metrics
 from serving.parsing import DecideCall
+from serving.replaying import store_spooled
 from serving.spool import Spool
-from serving.store import EarlierAnswer, Outcome, Snapshot, SnapshotKey, Store
+from serving.staleness import observe_staleness
+from serving.store import EarlierAnswer, Snapshot, Store
 
-ATTEMPTS = 3
-"""Optimistic tries before the customer's lock is taken."""
 _STALENESS_EVERY = 16
 _log = logging.getLogger(LOGGER)
-
-
-class Abandoned(Exception):
-    """The deadline has passed and the caller has another answer; nothing may be stored any more."""
-
-
-class Claim:
-    """Who answers a request: the worker that computes, or the deadline. Exactly one of them may."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._state = "open"
-
-    def begin_commit(self) -> None:
-        """The worker is about to store its answer; raises Abandoned where the deadline has passed."""
-        with self._lock:
-            if self._state == "abandoned":
-                raise Abandoned
-            self._state = "committing"
-
-    def abandon(self) -> bool:
-        """The deadline has passed; False where the worker is storing its answer already."""
-        with self._lock:
-            if self._state == "committing":
-                return False
-            self._state = "abandoned"
-            return True
-
-    @property
-    def is_abandoned(self) -> bool:
-        return self._state == "abandoned"
 
 
 def clock_microseconds() -> int:
@@ -79,17 +51,6 @@ def new_decision_id(now: int) -> str:
     value |= 0b10 << 62 | random & (2**62 - 1)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-@dataclass(slots=True)
-class _Job:
-    """One request on its way through a batch."""
-
-    place: int
-    call: DecideCall
-    decision_id: str
-    now: int
-    attempts: int = 0
 
 
 @dataclass(slots=True)
@@ -147,11 +108,11 @@ class Answering:
             except InvalidRequest as error:
                 answers[place] = error
             else:
-                jobs.append(_Job(place, call, call.decision_id or new_decision_id(now), now))
+                jobs.append(Job(place, call, call.decision_id or new_decision_id(now), now))
         if self.store_trouble is None:
             try:
                 self._catch_up()
-                jobs = self._in_waves(jobs, answers)
+                jobs = answer_in_waves(self, jobs, answers)
             except StoreUnavailable as error:
                 jobs = [job for job in jobs if answers[job.place] is None]
                 self.store_failed(error)
@@ -171,7 +132,7 @@ class Answering:
 
     def replay_spool(self) -> int:
         """Bring what was spooled into the store; returns how many decisions there were."""
-        count = self.spool.replay(self._store_spooled)
+        count = self.spool.replay(partial(store_spooled, self.store))
         if count:
             _log.warning("spooled decisions are in the database", extra={"fields": {"decisions": count}})
         return count
@@ -229,75 +190,26 @@ class Answering:
             start = stages.add("history", start)
             if snapshot.earlier is not None:
                 return repeated(snapshot.earlier, call, decision_id)
-            planned = self._plan(call, snapshot, decision_id, now, stages)
+            planned = self.plan(call, snapshot, decision_id, now, stages)
             claim.begin_commit()
             start = perf_counter()
             done = self.store.commit(planned.outcome, snapshot)
             stages.add("log", start)
             if done:
-                self._count(planned, call, snapshot, now, stages)
+                self.count(planned, call, snapshot, now, stages)
                 return planned.outcome.answer
             self.metrics.retries.inc()
         with self.store.locked(call.customer_id) as customer:
             snapshot = customer.snapshot(ids, decision_id)
             if snapshot.earlier is not None:
                 return repeated(snapshot.earlier, call, decision_id)
-            planned = self._plan(call, snapshot, decision_id, now, stages)
+            planned = self.plan(call, snapshot, decision_id, now, stages)
             if not customer.commit(planned.outcome, snapshot):
                 raise StoreUnavailable("The decision could not be stored; ask again.")
-        self._count(planned, call, snapshot, now, stages)
+        self.count(planned, call, snapshot, now, stages)
         return planned.outcome.answer
 
-    def _in_waves(self, jobs: list[_Job], answers: list[bytes | TactError | None]) -> list[_Job]:
-        """Answer jobs in rounds of at most one a customer; returns those that lost too many races."""
-        lost: list[_Job] = []
-        while jobs:
-            wave: dict[str, _Job] = {}
-            later = []
-            for job in jobs:
-                if wave.setdefault(job.call.customer_id, job) is not job:
-                    later.append(job)
-            again = self._wave(list(wave.values()), answers)
-            lost += [job for job in again if job.attempts >= ATTEMPTS]
-            # Whoever lost a race stays before the later requests about the same customer.
-            jobs = sorted([*later, *(job for job in again if job.attempts < ATTEMPTS)], key=lambda j: j.place)
-        return lost
-
-    def _wave(self, wave: list[_Job], answers: list[bytes | TactError | None]) -> list[_Job]:
-        keys = [
-            SnapshotKey(
-                job.call.customer_id, [one["message_id"] for one in job.call.candidates], job.decision_id
-            )
-            for job in wave
-        ]
-        computed: list[tuple[_Job, Planned, Snapshot, Stages]] = []
-        for job, snapshot in zip(wave, self.store.snapshots(keys), strict=True):
-            stages = Stages()
-            try:
-                if snapshot.earlier is not None:
-                    answers[job.place] = repeated(snapshot.earlier, job.call, job.decision_id)
-                    continue
-                planned = self._plan(job.call, snapshot, job.decision_id, job.now, stages)
-            except Conflict as error:
-                answers[job.place] = error
-                continue
-            computed.append((job, planned, snapshot, stages))
-        done = self.store.commit_many([(planned.outcome, snapshot) for _, planned, snapshot, _ in computed])
-        again = []
-        for (job, planned, snapshot, stages), result in zip(computed, done, strict=True):
-            if isinstance(result, Conflict):
-                answers[job.place] = result
-            elif result:
-                self._count(planned, job.call, snapshot, job.now, stages)
-                answers[job.place] = planned.outcome.answer
-            else:
-                job.attempts += 1
-                again.append(job)
-        return again
-
-    def _plan(
-        self, call: DecideCall, snapshot: Snapshot, decision_id: str, now: int, stages: Stages
-    ) -> Planned:
+    def plan(self, call: DecideCall, snapshot: Snapshot, decision_id: str, now: int, stages: Stages) -> Planned:
         loaded = self.champion.current
         version = None if loaded is None else loaded.version
         if loaded is not None:
@@ -322,7 +234,7 @@ class Answering:
             return None
         return self.store.history(call.customer_id)
 
-    def _count(self, planned: Planned, call: DecideCall, snapshot: Snapshot, now: int, stages: Stages) -> None:
+    def count(self, planned: Planned, call: DecideCall, snapshot: Snapshot, now: int, stages: Stages) -> None:
         self.metrics.decided(planned.counts, stages.seconds)
         self._decided += 1
         if planned.degraded or self._decided % _STALENESS_EVERY:
@@ -332,25 +244,6 @@ class Answering:
         if loaded is not None:
             observe_staleness(self.metrics, snapshot.columns, loaded.bundle.specification.sources, now)
 
-    def _store_spooled(self, outcome: Outcome) -> None:
-        """Store one spooled decision, unless it is there; another answer under its id goes beside it."""
-        ids = list(outcome.first_asked)
-        for _ in range(ATTEMPTS * 4):
-            snapshot = self.store.snapshot(outcome.customer_id, ids, outcome.decision_id)
-            earlier = snapshot.earlier
-            if earlier is not None:
-                if earlier.answer == outcome.answer:
-                    return
-                # What was let out must be in the log, whatever else was answered under this id.
-                outcome = renamed(outcome, f"{outcome.decision_id}~spooled")
-                continue
-            try:
-                if self.store.commit(outcome, snapshot):
-                    return
-            except Conflict:
-                continue
-        raise StoreUnavailable("A spooled decision could not be stored.")
-
 
 def repeated(earlier: EarlierAnswer, call: DecideCall, decision_id: str) -> bytes:
     """The answer that was given before; raises Conflict where the request was another one."""
@@ -359,35 +252,3 @@ def repeated(earlier: EarlierAnswer, call: DecideCall, decision_id: str) -> byte
     raise Conflict(
         f"decision_id {decision_id!r} was answered for another body; use a new id for a new request."
     )
-
-
-def renamed(outcome: Outcome, decision_id: str) -> Outcome:
-    """The same decision under another id."""
-    return Outcome(
-        decision_id=decision_id,
-        customer_id=outcome.customer_id,
-        decided_at=outcome.decided_at,
-        body_digest=outcome.body_digest,
-        answer=outcome.answer,
-        rows=tuple(row._replace(decision_id=decision_id) for row in outcome.rows),
-        reservations=outcome.reservations,
-        features=outcome.features,
-        first_asked=outcome.first_asked,
-    )
-
-
-def observe_staleness(
-    metrics: Metrics, columns: TouchpointColumns, known_sources: Sequence[str], now: int
-) -> None:
-    """Note how old each source's newest row about a customer is; only sources that the model knows."""
-    seen: set[int] = set()
-    for row in range(len(columns) - 1, -1, -1):
-        source = int(columns.source[row])
-        if source in seen:
-            continue
-        seen.add(source)
-        name = columns.strings[source] if source >= 0 else ""
-        if name in known_sources:
-            metrics.staleness.labels(name).observe(max(0, now - int(columns.event_time[row])) / 1e6)
-        if len(seen) >= len(known_sources) or len(columns) - row > 200:
-            break

@@ -26,7 +26,8 @@ from data_contracts.times import DAY, HOUR
 from features.columns import empty_columns
 from features.packing import TouchpointRow, columns_of_rows
 from models.bundle import Bundle, load_bundle
-from serving.deciding import Planned, plan
+from serving.answer import Planned
+from serving.deciding import plan
 from serving.logs import LOGGER
 from serving.parsing import DecideCall
 from serving.store import Snapshot

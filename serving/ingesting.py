@@ -10,7 +10,7 @@ from data_contracts.errors import FieldError
 from data_contracts.times import format_time
 from features.packing import TouchpointRow
 from serving.access import Caller
-from serving.parsing import RowIssue, parse_touchpoints
+from serving.row_parsing import RowIssue, parse_touchpoints
 from serving.store import DecisionRow, Reservation, Store, Timeline
 
 TIMELINE_LIMIT = 10_000

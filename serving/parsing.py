@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,40 +22,37 @@ from data_contracts.messages import (
     MAX_BATCH,
     MAX_CANDIDATES,
     MAX_NUMBER,
-    MAX_TOUCHPOINTS,
     DecideRequest,
-    Touchpoint,
 )
 from data_contracts.times import parse_time, to_microseconds
-from features.packing import TouchpointRow
 
 MAX_ERRORS = 100
 """So many wrong fields are named; a body can hold hundreds of thousands."""
 
-_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_STRING)]
-_Number = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_STRING)]
+Number = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 _Purpose = Literal["transactional", "service", "lifecycle", "promotional", "survey"]
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Candidate(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    message_id: _Text
-    department: _Text
-    channel: _Text
-    topic: _Text | None = None
+    message_id: Text
+    department: Text
+    channel: Text
+    topic: Text | None = None
     purpose: _Purpose = "promotional"
-    value: _Number | None = None
+    value: Number | None = None
     not_before: str | None = None
     expires_at: str | None = None
-    campaign_id: _Text | None = None
-    group: _Text | None = None
+    campaign_id: Text | None = None
+    group: Text | None = None
     attributes: dict[str, Any] | None = None
 
 
 class _Request(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    customer_id: _Text
+    customer_id: Text
     candidates: Annotated[list[_Candidate], msgspec.Meta(min_length=1, max_length=MAX_CANDIDATES)]
-    decision_id: _Text | None = None
+    decision_id: Text | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
     now: str | None = None
     explain: bool = False
@@ -65,33 +62,8 @@ class _Batch(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     requests: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
 
 
-class _Touchpoint(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    touchpoint_id: _Text
-    customer_id: _Text
-    event_time: str
-    department: _Text
-    channel: _Text
-    direction: Literal["inbound", "outbound", "internal"]
-    event_type: _Text
-    source: _Text = "import"
-    ingested_time: str | None = None
-    topic: _Text | None = None
-    message_id: _Text | None = None
-    campaign_id: _Text | None = None
-    decision_id: _Text | None = None
-    value: _Number | None = None
-    sentiment: Annotated[float, msgspec.Meta(ge=-1, le=1)] | None = None
-    properties: dict[str, Any] | None = None
-
-
-class _Rows(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    touchpoints: Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MAX_TOUCHPOINTS)]
-
-
 _request = msgspec.json.Decoder(_Request)
 _batch = msgspec.json.Decoder(_Batch)
-_rows = msgspec.json.Decoder(_Rows)
-_touchpoint = msgspec.json.Decoder(_Touchpoint)
 _any = msgspec.json.Decoder()
 _canonical = msgspec.msgpack.Encoder(order="deterministic")
 
@@ -112,15 +84,6 @@ class DecideCall:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RowIssue:
-    """A touchpoint that is not taken: its place in the request, its id where it has one, and why."""
-
-    index: int
-    touchpoint_id: str | None
-    errors: tuple[FieldError, ...]
-
-
 def parse_decide(body: bytes) -> DecideCall:
     """Check a body of `/decide`; raises MalformedBody or InvalidRequest that names each wrong field."""
     try:
@@ -130,12 +93,12 @@ def parse_decide(body: bytes) -> DecideCall:
         pass
     model = validated(DecideRequest, decoded(body))
     candidates = tuple(
-        {**candidate.model_dump(), "not_before": _micros(candidate.not_before),
-         "expires_at": _micros(candidate.expires_at), "attributes": candidate.attributes or {}}
+        {**candidate.model_dump(), "not_before": micros(candidate.not_before),
+         "expires_at": micros(candidate.expires_at), "attributes": candidate.attributes or {}}
         for candidate in model.candidates
     )  # fmt: skip
     return _with_digest(
-        model.customer_id, candidates, model.decision_id, model.mode, _micros(model.now), model.explain
+        model.customer_id, candidates, model.decision_id, model.mode, micros(model.now), model.explain
     )
 
 
@@ -144,38 +107,7 @@ def split_batch(body: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _batch.decode(body).requests]
     except (msgspec.MsgspecError, RecursionError):
-        raise _list_error(decoded(body), "requests", 1, MAX_BATCH) from None
-
-
-def parse_touchpoints(body: bytes) -> tuple[list[tuple[int, str, TouchpointRow]], list[RowIssue]]:
-    """Check an `/ingest` body row by row: (place, customer_id, row) of the good ones, and the others.
-
-    Without an `ingested_time` a row was known when it happened, as the contract says.
-    """
-    try:
-        raws = _rows.decode(body).touchpoints
-    except (msgspec.MsgspecError, RecursionError):
-        raise _list_error(decoded(body), "touchpoints", 0, MAX_TOUCHPOINTS) from None
-    good: list[tuple[int, str, TouchpointRow]] = []
-    bad: list[RowIssue] = []
-    may_hold_nul = b"\\u0000" in body
-    for index, raw in enumerate(raws):
-        try:
-            if may_hold_nul:
-                raise ValueError("may hold a NUL character")
-            customer_id, row = _quick_row(memoryview(raw))
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            found = _checked_row(bytes(raw))
-            if isinstance(found, InvalidRequest):
-                bad.append(RowIssue(index, _own_id(bytes(raw)), found.errors))
-                continue
-            customer_id, row = found
-        if row.ingested_time < row.event_time:
-            told = "must not be before event_time: nothing is known before it happens"
-            bad.append(RowIssue(index, row.touchpoint_id, (FieldError("ingested_time", told),)))
-        else:
-            good.append((index, customer_id, row))
-    return good, bad
+        raise list_error(decoded(body), "requests", 1, MAX_BATCH) from None
 
 
 def parse(model: type[Model], body: bytes) -> Model:
@@ -261,54 +193,7 @@ def _with_digest(
     return DecideCall(customer_id, candidates, decision_id, mode, now, explain, digest)
 
 
-def _quick_row(raw: memoryview) -> tuple[str, TouchpointRow]:
-    one = _touchpoint.decode(raw)
-    event_time = parse_time(one.event_time)
-    properties = one.properties
-    if len(raw) > MAX_JSON and len(msgspec.json.encode(properties)) > MAX_JSON:
-        raise ValueError("properties are too long")
-    return one.customer_id, TouchpointRow(
-        event_time,
-        event_time if one.ingested_time is None else parse_time(one.ingested_time),
-        one.source,
-        one.touchpoint_id,
-        one.department,
-        one.channel,
-        one.direction,
-        one.event_type,
-        one.topic,
-        one.message_id,
-        one.campaign_id,
-        one.decision_id,
-        one.value,
-        one.sentiment,
-        properties or None,
-    )
-
-
-def _checked_row(raw: bytes) -> tuple[str, TouchpointRow] | InvalidRequest:
-    try:
-        one = validated(Touchpoint, decoded(raw))
-    except InvalidRequest as error:
-        return error if error.errors else InvalidRequest(error.detail, [FieldError("", error.detail)])
-    fields = one.model_dump()
-    event_time = to_microseconds(one.event_time)
-    fields["event_time"] = event_time
-    fields["ingested_time"] = _micros(one.ingested_time) or event_time
-    fields["properties"] = one.properties or None
-    return fields.pop("customer_id"), TouchpointRow(**fields)
-
-
-def _own_id(raw: bytes) -> str | None:
-    try:
-        value = _any.decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-    found = value.get("touchpoint_id") if isinstance(value, dict) else None
-    return found[:MAX_STRING] if isinstance(found, str) else None
-
-
-def _list_error(value: Any, name: str, least: int, most: int) -> InvalidRequest:
+def list_error(value: Any, name: str, least: int, most: int) -> InvalidRequest:
     """What is wrong with a body that should be an object with one list in it."""
     found: list[FieldError] = []
     if not isinstance(value, dict):
@@ -328,10 +213,5 @@ def _list_error(value: Any, name: str, least: int, most: int) -> InvalidRequest:
     return InvalidRequest(told, found[:MAX_ERRORS])
 
 
-def _micros(time: Any) -> int | None:
+def micros(time: Any) -> int | None:
     return None if time is None else to_microseconds(time)
-
-
-def departments_of(rows: Iterable[TouchpointRow]) -> set[str]:
-    """The departments that rows name."""
-    return {row.department for row in rows}

@@ -4,6 +4,10 @@ A decision is one call of one function in each direction: one round trip, and a 
 keeps by itself, so no prepared statements and nothing else of a session are needed (PgBouncer in
 transaction mode hands each transaction to another one).
 
+The server plans a function's queries once in a session. Tables that were small or empty then would
+be read from end to end long after they have grown, hence `enable_seqscan = off` (measured: 0.95 ms
+against 0.6 ms for a snapshot after 3,000 decisions).
+
 New rows stand in `unpacked` until a packed history has them. Row numbers can't tell which rows
 those are, as they do in SQLite: a transaction with a smaller number may commit later.
 """
@@ -112,7 +116,7 @@ SNAPSHOT = """CREATE FUNCTION tact.snapshot(
   OUT send_decided bigint[], OUT send_until bigint[], OUT send_states text[],
   OUT asked_messages text[], OUT asked_first bigint[],
   OUT earlier_customer text, OUT earlier_digest bytea, OUT earlier_answer bytea
-) LANGUAGE plpgsql STABLE AS $$
+) LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
   SELECT c.version INTO version FROM tact.customers c WHERE c.customer_id = p_customer;
   SELECT h.rule, h.left_out, h.packed INTO rule, left_out, packed
@@ -159,7 +163,7 @@ COMMIT = """CREATE FUNCTION tact.commit_decision(
   p_decision text, p_decided_at bigint, p_digest bytea, p_answer bytea, p_features bytea,
   p_log json, p_sends json, p_asked json,
   p_rule text, p_left_out bigint, p_packed bytea, p_unpacked bigint[]
-) RETURNS integer LANGUAGE plpgsql AS $$
+) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   v_digest bytea;
 BEGIN
@@ -217,7 +221,7 @@ END $$"""
 COMPACT = """CREATE FUNCTION tact.compact(
   p_customer text, p_version bigint, p_first_version bigint,
   p_rule text, p_left_out bigint, p_packed bytea, p_unpacked bigint[]
-) RETURNS boolean LANGUAGE plpgsql AS $$
+) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   IF NOT tact.move_version(p_customer, p_version, p_first_version) THEN
     RETURN false;

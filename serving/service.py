@@ -22,7 +22,7 @@ import bentoml
 from starlette.responses import Response
 
 from data_contracts.configuration import load_configuration, tact_home
-from data_contracts.errors import StoreUnavailable, TactError
+from data_contracts.errors import TactError
 from data_contracts.messages import (
     BatchAnswer,
     BatchRequest,
@@ -38,7 +38,7 @@ from data_contracts.messages import (
 from serving.access import CALLER, Access, Caller
 from serving.edge import PAGE_PATHS, Edge
 from serving.logs import LOGGER, configure_logs
-from serving.parsing import DecideCall, parse, parse_decide, split_batch
+from serving.parsing import parse_decide, split_batch
 from serving.problems import problem_response
 
 if TYPE_CHECKING:
@@ -182,14 +182,15 @@ class Tact:
         return Response(answer, media_type="application/json")
 
     async def _decide(self, body: bytes, caller: Caller) -> bytes:
-        from serving.answering import Abandoned, Claim
+        from serving.calls import check_departments
+        from serving.claims import Abandoned, Claim
         from serving.deciding import Stages
 
         runtime = self._runtime
         stages = Stages()
         start = perf_counter()
         call = parse_decide(body)
-        _check_departments(call, caller)
+        check_departments(call, caller)
         stages.add("parse", start)
         claim = Claim()
         work = _submit(runtime.quick, runtime.answering.decide, call, claim, stages)
@@ -207,85 +208,30 @@ class Tact:
             return await _submit(runtime.rescue, runtime.answering.degrade, call, "deadline")
 
     async def _decide_batch(self, body: bytes, caller: Caller) -> bytes:
+        from serving.calls import answer_slice
+
         runtime = self._runtime
         answers: list[bytes] = []
         texts = split_batch(body)
         for start in range(0, len(texts), BATCH_SLICE):
             part = texts[start : start + BATCH_SLICE]
-            answers += await _submit(runtime.bulk, partial(_answer_slice, runtime, caller), part)
+            answers += await _submit(runtime.bulk, partial(answer_slice, runtime, caller), part)
         return b'{"answers":[' + b",".join(answers) + b"]}"
 
     async def _confirm(self, body: bytes, caller: Caller) -> bytes:
-        return await _submit(self._runtime.quick, _confirmed, self._runtime, body, caller)
+        from serving.calls import confirm
+
+        return await _submit(self._runtime.quick, confirm, self._runtime, body, caller)
 
     async def _ingest(self, body: bytes, caller: Caller) -> bytes:
-        return await _submit(self._runtime.bulk, _ingested, self._runtime, body, caller)
+        from serving.calls import take_touchpoints
+
+        return await _submit(self._runtime.bulk, take_touchpoints, self._runtime, body, caller)
 
     async def _timeline(self, body: bytes, caller: Caller) -> bytes:
-        return await _submit(self._runtime.bulk, _shown, self._runtime, body, caller)
+        from serving.calls import show_timeline
 
-
-def _check_departments(call: DecideCall, caller: Caller) -> None:
-    caller.check(
-        (f"candidates[{place}].department", one["department"]) for place, one in enumerate(call.candidates)
-    )
-
-
-def _answer_slice(runtime: Runtime, caller: Caller, texts: list[bytes]) -> list[bytes]:
-    from serving.problems import problem_bytes
-
-    calls: list[DecideCall] = []
-    places: list[int] = []
-    answers: list[bytes] = [b""] * len(texts)
-    for place, text in enumerate(texts):
-        try:
-            call = parse_decide(text)
-            _check_departments(call, caller)
-        except TactError as error:
-            answers[place] = problem_bytes(error)
-        else:
-            calls.append(call)
-            places.append(place)
-    for place, answer in zip(places, runtime.answering.decide_many(calls), strict=True):
-        answers[place] = problem_bytes(answer) if isinstance(answer, TactError) else answer
-    return answers
-
-
-def _confirmed(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
-    request = parse(ConfirmRequest, body)
-    if runtime.answering.store_trouble is not None:
-        raise StoreUnavailable(runtime.answering.store_trouble)
-    if runtime.spool.is_pending():
-        runtime.answering.replay_spool()
-    if caller.departments:
-        rows = runtime.store.decision(request.decision_id).rows
-        theirs = [row.department or "" for row in rows if row.message_id == request.message_id]
-        caller.check(("message_id", department) for department in theirs)
-    now = runtime.answering.clock()
-    state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, now)
-    runtime.metrics.confirms.labels(state).inc()
-    answer = ConfirmAnswer(decision_id=request.decision_id, message_id=request.message_id, state=state)
-    return answer.model_dump_json().encode()
-
-
-def _ingested(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
-    from serving.ingesting import ingest
-
-    clock = runtime.configuration.service.request_clock
-    answer, accepted, duplicates, rejected = ingest(
-        body, runtime.bulk_store, caller, runtime.answering.clock(), clock
-    )
-    for result, number in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
-        if number:
-            runtime.metrics.touchpoints.labels(result).inc(number)
-    return answer
-
-
-def _shown(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
-    from serving.ingesting import TIMELINE_LIMIT, timeline_answer
-
-    request = parse(TimelineRequest, body)
-    return timeline_answer(runtime.bulk_store.timeline(request.customer_id, TIMELINE_LIMIT), caller)
+        return await _submit(self._runtime.bulk, show_timeline, self._runtime, body, caller)
 
 
 def _submit(executor: Executor, work: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:

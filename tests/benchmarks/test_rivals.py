@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from benchmarks.bandit_policy import BanditPolicy
+from benchmarks.candidates import candidates_of, moments_of
 from benchmarks.logged_answers import live_matrix, logged_answers
 from benchmarks.propensity_policies import AnswerPropensity, PropensityPolicy
 from benchmarks.training_files import benchmark_configuration, inputs_of
-from simulation.rules import Actions, NeverSend
+from features.builder import candidate_arrays, matches, states
+from features.encoding import encode
+from simulation.rules import Actions, SendAll
 from tests.benchmarks.companies import HISTORY_DAYS, company, live
 from training.metrics import auc
 
@@ -36,25 +39,35 @@ def test_the_click_propensity_ranks_clicks(answers) -> None:  # type: ignore[no-
     assert model.gains().shape == (answers.matrix.shape[1],)
 
 
-def test_live_features_are_those_of_the_log(answers) -> None:  # type: ignore[no-untyped-def]
-    """The first rows of a live run, computed as the log's are."""
+def test_live_features_see_what_was_known_then(answers) -> None:  # type: ignore[no-untyped-def]
+    """Computed at the end for the moments of the run, from all rows, they are the same to the bit."""
     where = company(customers=250)
-    seen = []
+    seen: list[tuple[np.ndarray, np.ndarray, list, np.ndarray]] = []
 
     class Watching(PropensityPolicy):
         def decide(self, pending, world) -> Actions:  # type: ignore[no-untyped-def]
             if pending.n and self._company is not None:
-                seen.append(live_matrix(pending, self._company, self.specification))
-            return NeverSend().decide(pending, world)
+                moments = moments_of(self._company, pending.customer)
+                candidates = candidates_of(pending, self._company)
+                matrix = live_matrix(pending, self._company, self.specification)
+                seen.append((pending.customer, moments, candidates, matrix))
+            return SendAll().decide(pending, world)
 
-    click = AnswerPropensity(answers, answers.clicked, 1)
-    live(Watching(click), where)
-    together = np.concatenate(seen)
-    assert together.shape[1] == answers.matrix.shape[1]
-    for name in ("tenure_hours", "inbound_count_168h", "hours_to_expiry"):
-        place = answers.names.index(name)
-        logged, now = answers.matrix[:, place], together[:, place]
-        assert np.nanmedian(now) == pytest.approx(np.nanmedian(logged), rel=1.0, abs=2.0), name
+    specification = answers.specification
+    _, end = live(Watching(AnswerPropensity(answers, answers.clicked, 1)), where)
+    customer = np.concatenate([part[0] for part in seen])
+    moment = np.concatenate([part[1] for part in seen])
+    candidates = [candidate for part in seen for candidate in part[2]]
+    everyone = np.arange(where.world.state.n, dtype=np.int64)
+    encoded = encode(end.known.columns(everyone), specification)
+    place = np.arange(len(customer), dtype=np.int64)
+    state = states(encoded, specification, customer, moment)
+    arrays = candidate_arrays(candidates, specification)
+    matched = matches(encoded, specification, arrays, place, state, place, customer, moment)
+    assert len(customer) > 300
+    np.testing.assert_array_equal(
+        np.concatenate([part[3] for part in seen]), np.concatenate([state.matrix, matched], axis=1)
+    )
 
 
 def test_propensity_policies_and_the_bandit_run(answers) -> None:  # type: ignore[no-untyped-def]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from command_line import serve
-from command_line.serve import Registry
+from command_line.registry_watch import Registry
 from data_contracts.configuration import Configuration, configuration_from
 from data_contracts.errors import ConfigurationError, InvalidRequest
 from serving.runtime import within_deadline

@@ -13,6 +13,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from serving.edge import API_PATHS
 from tests.serving.live import LiveService
 
+UNSAYABLE = ("stands twice", "NUL character", "outside the years", "is not an ISO 8601 time")
+"""Rules that the document can't say, so that what it calls good may be refused for them."""
+
 
 @pytest.fixture(scope="module")
 def documented(service: LiveService) -> Any:
@@ -21,17 +24,18 @@ def documented(service: LiveService) -> Any:
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("path", API_PATHS)
-def test_it_answers_as_documented(service: LiveService, documented: Any, path: str, mode: GenerationMode) -> None:
+def test_it_answers_as_documented(
+    service: LiveService, documented: Any, path: str, mode: GenerationMode
+) -> None:
     operation = documented[path]["POST"]
 
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         response = case.call(base_url=service.url, timeout=20)
-        # A schema can't say that the messages of a request differ, so what it calls good may be refused.
         case.validate_response(response, excluded_checks=[positive_data_acceptance])
         assert response.status_code < 500
         if mode.is_positive and response.status_code == 422:
-            assert "stands twice" in response.text, response.text[:500]
+            assert any(rule in response.text for rule in UNSAYABLE), response.text[:500]
 
     ask()

@@ -21,8 +21,10 @@ from features.packing import columns_of_rows
 from models.bundle import load_bundle
 from models.scoring import CustomerScorer
 from policy.situation import Send
-from serving.answering import ATTEMPTS, Abandoned, Answering, Claim, new_decision_id
+from serving.answering import Answering, new_decision_id
+from serving.batching import ATTEMPTS
 from serving.champion import Champion, find_bundle, rehearse, synthetic_rehearsals
+from serving.claims import Abandoned, Claim
 from serving.deciding import plan
 from serving.feature_log import unpack_features
 from serving.metrics import Metrics
@@ -166,6 +168,18 @@ def test_the_logged_features_are_those_of_the_history(bench: Bench) -> None:
     for blob, told in ((b"", "damaged"), (b"\x91\x01", "damaged"), (b"\x91\x02", "format 2, expected 1")):
         with pytest.raises(ValueError, match=told):
             unpack_features(blob)
+
+
+def test_the_golden_features_of_format_1_are_still_read() -> None:
+    seen = unpack_features((Path(__file__).parents[1] / "golden" / "feature_log_1.bin").read_bytes())
+    np.testing.assert_array_equal(seen.shared, np.asarray([[0, 1.5, np.nan, -2]], np.float32))
+    np.testing.assert_array_equal(seen.own, np.asarray([[0, np.nan], [3, 4]], np.float32))
+    assert seen.model_version == "7" and seen.goals.tolist() == [0.25, 0.75]
+    assert seen.situation == {
+        "now": 1_772_452_800_000_000, "touches": [[1_772_452_700_000_000, "support", "email"]],
+        "opted_out": ["sms"], "zones": ["UTC"], "sent": {"m-0": 1}, "reserved": {"m-1": 2},
+        "first_asked": {"m-2": 3}, "is_new": False,
+    }  # fmt: skip
 
 
 def test_a_plan_can_be_repeated(bench: Bench) -> None:

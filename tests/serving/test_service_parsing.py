@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import InvalidRequest
 from data_contracts.messages import Candidate, DecideRequest, Touchpoint
-from serving import parsing
-from serving.parsing import parse_decide, parse_touchpoints
+from serving import parsing, row_parsing
+from serving.parsing import parse_decide
+from serving.row_parsing import parse_touchpoints
 
 WORDS = st.one_of(
     st.sampled_from(
@@ -105,7 +106,7 @@ def test_rows_are_read_alike_on_both_ways(row: dict[str, Any]) -> None:
     body = as_json({"touchpoints": [row]})
     quick = outcome(parse_touchpoints, body)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(parsing, "_quick_row", _refuse)
+        patched.setattr(row_parsing, "_quick_row", _refuse)
         slow = outcome(parse_touchpoints, body)
     assert quick == slow
 
@@ -115,12 +116,13 @@ def _refuse(*_: Any, **__: Any) -> None:
 
 
 def test_the_quick_rows_have_the_models_fields() -> None:
-    assert set(parsing._Touchpoint.__struct_fields__) == set(Touchpoint.model_fields)
+    assert set(row_parsing._Touchpoint.__struct_fields__) == set(Touchpoint.model_fields)
     assert list(parsing._Request.__struct_fields__) == list(DecideRequest.model_fields)
 
 
 def test_most_bodies_take_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "validated", _refuse)
+    monkeypatch.setattr(row_parsing, "validated", _refuse)
     body = {
         "customer_id": "c-1",
         "candidates": [{

@@ -132,3 +132,13 @@ def test_a_failed_write_is_not_taken_for_an_answer(tmp_path: Path, monkeypatch: 
             spool.append([outcome("d-1")])
     assert spool.earlier("d-1") is None and not spool.is_pending()
     spool.close()
+
+
+def test_the_golden_spool_of_format_1_is_still_read(tmp_path: Path) -> None:
+    file = tmp_path / "spool"
+    file.write_bytes((Path(__file__).parents[1] / "golden" / "spool_1.jsonl").read_bytes())
+    spool = Spool(file)
+    seen: list[Outcome] = []
+    assert spool.replay(seen.append) == 2
+    assert seen == [outcome("d-1"), outcome("d-2")]
+    spool.close()

@@ -92,7 +92,7 @@ CREATE FUNCTION tact.snapshot(
   OUT send_decided bigint[], OUT send_until bigint[], OUT send_states text[],
   OUT asked_messages text[], OUT asked_first bigint[],
   OUT earlier_customer text, OUT earlier_digest bytea, OUT earlier_answer bytea
-) LANGUAGE plpgsql STABLE AS $$
+) LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
   SELECT c.version INTO version FROM tact.customers c WHERE c.customer_id = p_customer;
   SELECT h.rule, h.left_out, h.packed INTO rule, left_out, packed
@@ -144,7 +144,7 @@ CREATE FUNCTION tact.commit_decision(
   p_decision text, p_decided_at bigint, p_digest bytea, p_answer bytea, p_features bytea,
   p_log json, p_sends json, p_asked json,
   p_rule text, p_left_out bigint, p_packed bytea, p_unpacked bigint[]
-) RETURNS integer LANGUAGE plpgsql AS $$
+) RETURNS integer LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   v_digest bytea;
 BEGIN
@@ -189,7 +189,7 @@ END $$;
 CREATE FUNCTION tact.compact(
   p_customer text, p_version bigint, p_first_version bigint,
   p_rule text, p_left_out bigint, p_packed bytea, p_unpacked bigint[]
-) RETURNS boolean LANGUAGE plpgsql AS $$
+) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   IF NOT tact.move_version(p_customer, p_version, p_first_version) THEN
     RETURN false;

@@ -1,0 +1,73 @@
+"""What the calls of the service do once a thread has them: from a body to the bytes of the answer."""
+
+from __future__ import annotations
+
+from data_contracts.errors import StoreUnavailable, TactError
+from data_contracts.messages import ConfirmAnswer, ConfirmRequest, TimelineRequest
+from serving.access import Caller
+from serving.ingesting import TIMELINE_LIMIT, ingest, timeline_answer
+from serving.parsing import DecideCall, parse, parse_decide
+from serving.problems import problem_bytes
+from serving.runtime import Runtime
+
+
+def check_departments(call: DecideCall, caller: Caller) -> None:
+    """Raise Forbidden where a candidate's department is not the caller's."""
+    caller.check(
+        (f"candidates[{place}].department", one["department"]) for place, one in enumerate(call.candidates)
+    )
+
+
+def answer_slice(runtime: Runtime, caller: Caller, texts: list[bytes]) -> list[bytes]:
+    """Answer the texts of some requests of a batch, each on its own."""
+    calls: list[DecideCall] = []
+    places: list[int] = []
+    answers: list[bytes] = [b""] * len(texts)
+    for place, text in enumerate(texts):
+        try:
+            call = parse_decide(text)
+            check_departments(call, caller)
+        except TactError as error:
+            answers[place] = problem_bytes(error)
+        else:
+            calls.append(call)
+            places.append(place)
+    for place, answer in zip(places, runtime.answering.decide_many(calls), strict=True):
+        answers[place] = problem_bytes(answer) if isinstance(answer, TactError) else answer
+    return answers
+
+
+def confirm(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    """Say what became of a send; raises InvalidRequest, NotFound, Conflict, Forbidden, StoreUnavailable."""
+    request = parse(ConfirmRequest, body)
+    if runtime.answering.store_trouble is not None:
+        raise StoreUnavailable(runtime.answering.store_trouble)
+    if runtime.spool.is_pending():
+        runtime.answering.replay_spool()
+    if caller.departments:
+        rows = runtime.store.decision(request.decision_id).rows
+        theirs = [row.department or "" for row in rows if row.message_id == request.message_id]
+        caller.check(("message_id", department) for department in theirs)
+    now = runtime.answering.clock()
+    state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, now)
+    runtime.metrics.confirms.labels(state).inc()
+    answer = ConfirmAnswer(decision_id=request.decision_id, message_id=request.message_id, state=state)
+    return answer.model_dump_json().encode()
+
+
+def take_touchpoints(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    """Take touchpoints, and count what became of them."""
+    clock = runtime.configuration.service.request_clock
+    answer, accepted, duplicates, rejected = ingest(
+        body, runtime.bulk_store, caller, runtime.answering.clock(), clock
+    )
+    for result, number in (("accepted", accepted), ("duplicate", duplicates), ("rejected", rejected)):
+        if number:
+            runtime.metrics.touchpoints.labels(result).inc(number)
+    return answer
+
+
+def show_timeline(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    """Everything about one customer that the caller may see."""
+    request = parse(TimelineRequest, body)
+    return timeline_answer(runtime.bulk_store.timeline(request.customer_id, TIMELINE_LIMIT), caller)
