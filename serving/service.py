@@ -53,13 +53,14 @@ _log = logging.getLogger(LOGGER)
 
 
 class _RawBody(bentoml.IODescriptor):
-    """Hands a method the body as it came; the model that it stands before gives the schema only."""
+    """Hands a method the body as it came; the model that it stands before gives the schema only.
 
-    __root_input__ = True
+    BentoML passes a method the fields of what this returns, by name: here the one field `body`.
+    """
 
     @classmethod
     async def from_http_request(cls, request: Any, serde: Any) -> Any:
-        return await request.body()
+        return SimpleNamespace(model_fields=("body",), body=await request.body())
 
 
 class _DecideBody(_RawBody, DecideRequest):
@@ -149,27 +150,27 @@ class Tact:
             return False
 
     @bentoml.api(route="/decide", input_spec=_DecideBody, output_spec=DecideAnswer)
-    async def decide(self, body: bytes, /) -> Response:
+    async def decide(self, body: bytes) -> Response:
         """Rank the messages that wait for one customer: send now, wait until a moment, or suppress."""
         return await self._guarded(self._decide, body)
 
     @bentoml.api(route="/decide_batch", input_spec=_BatchBody, output_spec=BatchAnswer)
-    async def decide_batch(self, body: bytes, /) -> Response:
+    async def decide_batch(self, body: bytes) -> Response:
         """Answer up to 1,000 decide requests; an error in one stands in its place as a problem object."""
         return await self._guarded(self._decide_batch, body)
 
     @bentoml.api(route="/confirm", input_spec=_ConfirmBody, output_spec=ConfirmAnswer)
-    async def confirm(self, body: bytes, /) -> Response:
+    async def confirm(self, body: bytes) -> Response:
         """Say what became of a send: `sent`, or `not_sent` to give its place under the caps back."""
         return await self._guarded(self._confirm, body)
 
     @bentoml.api(route="/ingest", input_spec=_IngestBody, output_spec=IngestAnswer)
-    async def ingest(self, body: bytes, /) -> Response:
+    async def ingest(self, body: bytes) -> Response:
         """Take up to 5,000 touchpoints; one bad row never blocks the good ones."""
         return await self._guarded(self._ingest, body)
 
     @bentoml.api(route="/timeline", input_spec=_TimelineBody, output_spec=TimelineAnswer)
-    async def timeline(self, body: bytes, /) -> Response:
+    async def timeline(self, body: bytes) -> Response:
         """Touchpoints, decisions and reservations of one customer, newest first."""
         return await self._guarded(self._timeline, body)
 

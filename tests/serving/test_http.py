@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,6 +200,34 @@ def test_the_pages_of_bentoml_are_there(service: LiveService) -> None:
         assert "post" in paths[path]
     schema = json.dumps(service.get("/docs.json").json())
     assert "message_id" in schema and "touchpoints" in schema
+
+
+_CLIENT = """
+import bentoml, json, sys
+with bentoml.SyncHTTPClient(sys.argv[1]) as client:
+    candidates = [{"message_id": "m", "department": "marketing", "channel": "email"}]
+    answer = client.decide(customer_id="c-client", candidates=candidates, decision_id="d-client")
+    row = {"touchpoint_id": "1", "customer_id": "c-client", "event_time": "2026-03-01T09:00:00Z",
+           "department": "product", "channel": "web", "direction": "inbound", "event_type": "logged_in"}
+    taken = client.ingest(touchpoints=[row])
+    shown = client.timeline(customer_id="c-client")
+    try:
+        client.confirm(decision_id="never", message_id="m", outcome="sent")
+    except bentoml.exceptions.BentoMLException as error:
+        refused = int(error.error_code)
+print(json.dumps([answer["decision_id"], taken["accepted"], shown["touchpoints"][0]["touchpoint_id"], refused]))
+"""
+
+
+def test_bentomls_own_client_calls_it_by_field(service: LiveService, tmp_path: Path) -> None:
+    # In a process of its own: BentoML warns when it is imported, and a warning is an error here.
+    done = subprocess.run(
+        [sys.executable, "-c", _CLIENT, service.url],
+        capture_output=True, text=True, check=False, timeout=60,
+        env=os.environ | {"BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "true"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == ["d-client", 1, "1", 404]
 
 
 # ---- idempotency
