@@ -7,7 +7,7 @@ place of one drawn outcome under one arm. Specification and goal model are Tact'
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm
@@ -23,11 +23,11 @@ from models.bundle import Bundle, LiftModel, OutcomeModel, ProbabilityModel
 from models.scoring import assemble
 from simulation.clock import Floats
 from simulation.draws import Draws
-from simulation.oracle import LatentOracle
-from simulation.rules import HistoricalPolicy
+from simulation.oracle import Experience, LatentOracle
+from simulation.rules import SEND, HistoricalPolicy
 from simulation.snapshots import Snapper, Snapshots
 from simulation.tables import decision_table, joined_decisions
-from simulation.truth import true_chances
+from simulation.truth import TrueChances, true_chances
 from simulation.world import Decided, World
 from training.candidate_table import candidates_of_decisions
 
@@ -35,54 +35,79 @@ _HELD_OUT = 0.15
 """Share of the customers that stops the boosting."""
 
 
-def ceiling_bundle(
-    bundle: Bundle,
-    company: LiveCompany,
-    snapper: Snapper,
-    oracle: LatentOracle,
-    replicates: int,
-    seed: int,
-) -> Bundle:
-    """`bundle` with its contact models and its price replaced.
+@dataclass(frozen=True)
+class Lessons:
+    """Sampled decisions of a history: what could be seen, what was true, and the world right before them.
+
+    `matrix` has shape (n, contact features); `held_out`, shape (n,), are the rows that stop the boosting.
+    """
+
+    company: LiveCompany
+    snapshots: Snapshots
+    matrix: Matrix
+    true: TrueChances
+    held_out: npt.NDArray[np.bool_]
+    categorical: list[int]
+    seed: int
+
+    def fitted(self, label: Floats, objective: str) -> TreeModel:
+        """A booster for `label`, shape (n,)."""
+        return _fitted(self.matrix, label, self.held_out, objective, self.categorical, self.seed)
+
+
+def lessons_of(bundle: Bundle, company: LiveCompany, snapper: Snapper, replicates: int, seed: int) -> Lessons:
+    """Look at a history that `snapper` watched, with the eyes of `bundle`.
 
     Parameters
     ----------
-    company : after its history, other customers than those that it is tried on
-    snapper : watched the history: its sample of decisions is what is learnt from
-    oracle : knows the price of attention
+    company : after its history, other customers than those that the ceiling is tried on
     replicates : branches for each arm of each decision
     """
     snapshots = snapper.snapshots()
     if snapshots is None:
         raise ValueError("no decision was sampled")
     decided = joined_decisions(company.decisions)
-    sent = decided.action[snapshots.row] == 0
+    sent = decided.action[snapshots.row] == SEND
     policy = HistoricalPolicy(company.ablations.randomise)
-    true = true_chances(company.models, snapshots, sent, policy, replicates, seed)
-    matrix = design_of(bundle, company, decided, snapshots)
-    price = price_of_attention(company, snapshots, oracle)
     names = bundle.specification.contact_names
-    categorical = [place for place, name in enumerate(names) if name in bundle.specification.categorical_names]
     late = np.random.default_rng([seed, 91]).random(company.world.state.n) < _HELD_OUT
-    held_out = late[decided.pending.customer[snapshots.row]]
+    return Lessons(
+        company=company,
+        snapshots=snapshots,
+        matrix=design_of(bundle, company, decided, snapshots),
+        true=true_chances(company.models, snapshots, sent, policy, replicates, seed),
+        held_out=late[decided.pending.customer[snapshots.row]],
+        categorical=[
+            place for place, name in enumerate(names) if name in bundle.specification.categorical_names
+        ],
+        seed=seed,
+    )
 
-    def fitted(label: Floats, objective: str) -> TreeModel:
-        return _fitted(matrix, label, held_out, objective, categorical, seed)
+
+def with_true_contacts(bundle: Bundle, lessons: Lessons) -> Bundle:
+    """`bundle` with contact models that were fitted to the true chances under send and hold."""
 
     def chance(label: Floats) -> ProbabilityModel:
         inside = np.clip(label, 0.0, 1.0)
-        return ProbabilityModel(float(inside.mean()), fitted(inside, "cross_entropy"))
+        return ProbabilityModel(float(inside.mean()), lessons.fitted(inside, "cross_entropy"))
 
+    true = lessons.true
     contact = {
         name: OutcomeModel(
-            send=chance(send), hold=chance(hold), lift=LiftModel(fitted(send - hold, "regression"))
+            send=chance(send), hold=chance(hold), lift=LiftModel(lessons.fitted(send - hold, "regression"))
         )
         for name, send, hold in (
             ("helps", true.helps_send, true.helps_hold),
             ("interrupts", true.interrupts_send, true.interrupts_hold),
         )
     }
-    return replace(bundle, contact=contact, price=LiftModel(fitted(price, "regression")))
+    return replace(bundle, contact=contact)
+
+
+def with_true_price(bundle: Bundle, lessons: Lessons, experience: Experience) -> Bundle:
+    """`bundle` with the price of attention among customers who are contacted as in `experience`."""
+    price = price_of_attention(lessons.company, lessons.snapshots, LatentOracle(experience))
+    return replace(bundle, price=LiftModel(lessons.fitted(price, "regression")))
 
 
 def price_of_attention(company: LiveCompany, snapshots: Snapshots, oracle: LatentOracle) -> Floats:

@@ -42,6 +42,7 @@ _QUICK = {
     "ceiling_factor": 2,
     "truth_rows": 4_000,
     "truth_replicates": 4,
+    "trial_customers": 80,
     "checked_rows": 500,
     "checked_replicates": 8,
 }

@@ -40,6 +40,7 @@ class CellPlan:
     ablation_panel : the same for the ablations, whose differences to Tact are precise with fewer
     ceiling_factor : how many times the customers the ceiling learns from
     truth_rows, truth_replicates : decisions whose true chances the ceiling learns, and branches for each arm
+    trial_customers : whom the ceiling is tried on, to see how often it sends and what attention then costs
     checked_rows, checked_replicates : the same for the calibration of the live decisions
     """
 
@@ -53,8 +54,9 @@ class CellPlan:
     panel: int = 1_000
     ablation_panel: int = 500
     ceiling_factor: int = 4
-    truth_rows: int = 40_000
-    truth_replicates: int = 6
+    truth_rows: int = 100_000
+    truth_replicates: int = 4
+    trial_customers: int = 300
     checked_rows: int = 3_000
     checked_replicates: int = 16
 

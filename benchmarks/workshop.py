@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.ablated import ablated
 from benchmarks.bandit_policy import BanditPolicy
-from benchmarks.ceiling import ceiling_bundle
+from benchmarks.ceiling import lessons_of, with_true_contacts, with_true_price
 from benchmarks.live import LiveCompany, history_of
 from benchmarks.logged_answers import LoggedAnswers, logged_answers
 from benchmarks.plan import (
@@ -32,7 +32,7 @@ from benchmarks.training_files import benchmark_configuration, inputs_of
 from data_contracts.times import parse_time
 from models.bundle import Bundle
 from simulation.companies import kind_named
-from simulation.oracle import LatentOracle, OraclePolicy, settled_oracle
+from simulation.oracle import Experience, LatentOracle, OraclePolicy, settled_oracle
 from simulation.rules import Policy
 from simulation.snapshots import Snapper
 from training.fitting import fit
@@ -118,23 +118,35 @@ class Workshop:
 
     @cached_property
     def ceiling(self) -> Bundle:
-        """Tact's bundle with contact models that were fitted to the truth."""
-        plan, bundle, oracle = self.plan, self.bundle, self.oracle
+        """Tact's bundle with contact models and a price that were fitted to the truth."""
+        plan, bundle = self.plan, self.bundle
         seed = plan.seed + _CEILING_SEED
         with self._timed("ceiling"):
-            larger = LiveCompany(
-                self.company.kind,
-                plan.customers * plan.ceiling_factor,
-                seed,
-                start=START,
-                days=plan.history_days + plan.live_days,
-                history_days=plan.history_days,
-                ablations=VARIANTS[plan.variant],
-            )
+            larger = self._other_company(plan.customers * plan.ceiling_factor, seed)
             snapper = Snapper(plan.truth_rows, seed)
             larger.watch = snapper
             larger.run(plan.history_days)
-            return ceiling_bundle(bundle, larger, snapper, oracle, plan.truth_replicates, seed)
+            lessons = lessons_of(bundle, larger, snapper, plan.truth_replicates, seed)
+            seeing = with_true_contacts(bundle, lessons)
+            charged = with_true_price(seeing, lessons, larger.experience)
+            trial = self._other_company(plan.trial_customers, seed + 1)
+            trial.run(plan.live_days)
+            trial.experience = Experience(trial.experience.sent.size)
+            trial.run(plan.live_days, TactPolicy(charged, self.configuration, seed))
+            return with_true_price(seeing, lessons, trial.experience)
+
+    def _other_company(self, customers: int, seed: int) -> LiveCompany:
+        """A company of the same kind with other customers, before its history."""
+        plan = self.plan
+        return LiveCompany(
+            self.company.kind,
+            customers,
+            seed,
+            start=START,
+            days=plan.history_days + plan.live_days,
+            history_days=plan.history_days,
+            ablations=VARIANTS[plan.variant],
+        )
 
     def _bandit(self) -> BanditPolicy:
         gains = [one.gains() for one in self.propensities]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from training.gates import Promote
     from training.run import Outcome
 
+_WIDTH = 132
+"""Columns of the summary where no terminal says how many there are."""
+
 _HELP = """Train the models, track the run, and promote the champion if it passes the gates.
 
 Validates the input, builds the features, fits goal, contact and lift models on the older part of the
@@ -83,7 +86,8 @@ def command(
     if as_json:
         click.echo(json.dumps(_summary(outcome), indent=2))
     else:
-        _print(Console(highlight=False), outcome)
+        console = Console(highlight=False)
+        _print(console if console.is_terminal else Console(highlight=False, width=_WIDTH), outcome)
 
 
 def _time(text: str | None) -> int | None:

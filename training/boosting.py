@@ -27,7 +27,7 @@ other at every leaf, and on a shared machine for its slowest core."""
 PATIENCE = 20
 """Rounds without a better out-of-fold loss after which boosting stops."""
 _TUNING_ROWS = 10_000
-_ROWS_FOR_THE_LARGEST = 60_000
+ROWS_FOR_THE_LARGEST = 60_000
 """From so many rows on the last recipe is taken without a comparison: a sample would favour small trees."""
 
 
@@ -121,7 +121,7 @@ def cross_fitted(
     constant = _constant(label, objective, weight)
     null_loss = _loss(np.tile(constant, (len(label), 1)), label, objective, weight)
     whole = _dataset(matrix, label, categorical, weight).construct()
-    if len(recipes) == 1 or len(label) >= _ROWS_FOR_THE_LARGEST:
+    if len(recipes) == 1 or len(label) >= ROWS_FOR_THE_LARGEST:
         chosen, sampled = recipes[-1], None
     else:
         some = _sample(len(label), seed)
@@ -247,7 +247,7 @@ def _dataset(
         weight=weight,
         categorical_feature=list(categorical),
         params={"max_bin": 63, "verbosity": -1, "feature_pre_filter": False, "num_threads": 1},
-        free_raw_data=False,
+        free_raw_data=True,
     )
 
 

@@ -38,6 +38,11 @@ def fit_calibrator(p: Float64, label: npt.NDArray[np.bool_], fold: Int64) -> Cal
     return _fit(best, p, label)
 
 
+def logistic_calibrator(p: Float64, label: npt.NDArray[np.bool_]) -> Calibrator:
+    """Platt scaling on the whole slice."""
+    return _fit("logistic", p, label)
+
+
 def temperature(probabilities: Float64, label: Int64) -> float:
     """The temperature that minimises log loss (Guo et al. 2017, section 4.2), by golden section."""
     logs = np.log(np.maximum(probabilities, 1e-12))

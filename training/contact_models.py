@@ -100,7 +100,7 @@ def fit_chance(
         y.astype(np.float64),
         train.fold,
         BINARY,
-        contact_recipes(training, fewer),
+        contact_recipes(training, fewer, rows),
         training.rounds,
         categorical,
         seed,

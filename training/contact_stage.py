@@ -62,20 +62,30 @@ def fit_contact_models(
     ]
     masked = rows if not hidden else hidden_from(rows, hidden)
 
-    def chance(which: Slice, arm: Bools, label: str) -> FittedChance:
-        train = which.take(np.flatnonzero(in_train & arm))
-        later = which.take(np.flatnonzero(in_calibration & arm & ~which.transactional))
-        return fit_chance(train, later, label, categorical, configuration.training, seed)
+    later = in_calibration & ~rows.transactional
+    arms = {
+        name: (which.take(np.flatnonzero(in_train & arm)), which.take(np.flatnonzero(later & arm)))
+        for name, which, arm in (("sent", rows, rows.sent), ("held", masked, ~rows.sent))
+    }
+    # Answers go into the comparison of the arms, so they may not see what the held arm can't.
+    arms["sent, masked"] = (
+        arms["sent"]
+        if masked is rows
+        else (hidden_from(arms["sent"][0], hidden), hidden_from(arms["sent"][1], hidden))
+    )
+
+    def chance(arm: str, label: str) -> FittedChance:
+        return fit_chance(*arms[arm], label, categorical, configuration.training, seed)
 
     jobs = {}
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for outcome in OUTCOMES:
-            jobs[f"{outcome}_send"] = pool.submit(chance, rows, rows.sent, outcome)
+            jobs[f"{outcome}_send"] = pool.submit(chance, "sent", outcome)
             if is_linked_only(configuration, outcome):
                 continue
-            jobs[f"{outcome}_hold"] = pool.submit(chance, masked, ~rows.sent, outcome)
+            jobs[f"{outcome}_hold"] = pool.submit(chance, "held", outcome)
             if _linked_items(configuration, outcome):
-                jobs[f"{outcome}_answer"] = pool.submit(chance, masked, rows.sent, f"{outcome}_linked")
+                jobs[f"{outcome}_answer"] = pool.submit(chance, "sent, masked", f"{outcome}_linked")
         fits = {name: job.result() for name, job in jobs.items()}
 
     nothing = FittedChance(ProbabilityModel(0.0), None, 0, 0, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,6 +11,8 @@ import numpy as np
 from data_contracts.configuration import Configuration, Policy
 from features.columns import Float64, Int64
 from models.bundle import OUTCOMES
+from training.calibrating import logistic_calibrator
+from training.contact_models import Slice
 from training.fitting import Fitted
 from training.metrics import (
     Estimate,
@@ -20,7 +23,15 @@ from training.metrics import (
     ece,
     log_losses,
 )
-from training.uplift import Decile, UpliftCurve, deciles, doubly_robust, inverse_propensity, uplift_curve
+from training.uplift import (
+    Decile,
+    UpliftCurve,
+    curve_by_weight,
+    deciles,
+    doubly_robust,
+    inverse_propensity,
+    uplift_curve,
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +127,7 @@ def _chance(result: Evaluation, fitted: Fitted, outcome: str, arm: str, seed: in
     test, model = fitted.test, fitted.chances[f"{outcome}_{arm}"]
     rows = np.flatnonzero((test.sent if arm == "send" else ~test.sent) & ~test.transactional)
     label = test.labels[outcome][rows]
-    if not len(rows) or (arm == "hold" and model.fit is None and not label.any()):
+    if not len(rows) or (model.fit is None and not label.any()):
         return
     matrix, name = test.matrix[rows], f"{outcome}_{arm}"
     p = model.served.predict(matrix)
@@ -144,21 +155,26 @@ def _chance(result: Evaluation, fitted: Fitted, outcome: str, arm: str, seed: in
     }
     result.metrics |= {f"{name}_{key}": value for key, value in found.items()}
     told = f"{outcome}, {'sent' if arm == 'send' else 'held'}"
+    rivals = "0.500 (rate)"
+    if arm == "send":
+        clicks = fitted.contact.answers[outcome].served.predict(matrix)
+        area_of_clicks = auc(clicks, label)
+        scaled = logistic_calibrator(clicks, label).apply(clicks)
+        result.metrics |= {
+            f"{outcome}_send_log_loss_click": float(log_losses(scaled, label).mean()),
+            f"{outcome}_send_auc_click": area_of_clicks,
+        }
+        if fitted.contact.answers[outcome] is not model:
+            rivals += f", {area_of_clicks:.3f} (answers alone)"
     result.lines += [
         Line(told, "log loss", f"{losses.mean():.4f}", f"{prior_losses.mean():.4f} (rate)", gain.told(4)),
-        Line(told, "AUC", area.told(), "0.500 (rate)", ""),
+        Line(told, "AUC", area.told(), rivals, ""),
         Line(told, "calibration error", f"{error:.3f}", f"{floor:.3f} (if perfect)", ""),
     ]
-    if arm == "send" and outcome in fitted.contact.answers:
-        clicks = fitted.contact.answers[outcome].served.predict(matrix)
-        result.metrics |= {
-            f"{outcome}_send_log_loss_click": float(log_losses(clicks, label).mean()),
-            f"{outcome}_send_auc_click": auc(clicks, label),
-        }
 
 
-def _qini(score: Float64, label: Labels, sent: Labels, propensity: Float64, weight: Float64) -> float:
-    return uplift_curve(score, label, sent, propensity, weight).qini
+def _qini(curve: Callable[[Float64], UpliftCurve], weight: Float64) -> float:
+    return curve(weight).qini
 
 
 def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None:
@@ -167,6 +183,9 @@ def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None
     gains, lifts = np.zeros(len(test)), {}
     for outcome, weight in (("helps", policy.helps_weight), ("interrupts", -policy.interrupts_weight)):
         label = test.labels[outcome]
+        if not label.any():
+            lifts[outcome] = np.zeros(len(test))
+            continue
         contact = fitted.bundle.contact[outcome]
         _, lift = contact.predict(test.matrix)
         if_sent, if_held = contact.send.predict(test.matrix), contact.hold.predict(test.matrix)
@@ -175,15 +194,13 @@ def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None
         plain = resampler.mean(inverse_propensity(label, test.sent, test.propensity))
         slope = _slope(lift, pseudo, resampler)
         scores = {"lift": lift, "difference": if_sent - if_held}
-        if outcome in fitted.contact.answers:
+        if fitted.contact.answers[outcome] is not fitted.chances[f"{outcome}_send"]:
             scores["click"] = fitted.contact.answers[outcome].served.predict(test.matrix)
         curves = {
             name: uplift_curve(score, label, test.sent, test.propensity) for name, score in scores.items()
         }
-        qini = resampler.statistic(
-            curves["lift"].qini,
-            partial(_qini, lift, label, test.sent, test.propensity),
-        )
+        by_weight = curve_by_weight(lift, label, test.sent, test.propensity)
+        qini = resampler.statistic(curves["lift"].qini, partial(_qini, by_weight))
         result.curves[outcome] = curves
         result.deciles[outcome] = deciles(lift, pseudo, test.customer, seed)
         result.metrics |= {
@@ -197,36 +214,42 @@ def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None
         }
         if "click" in curves:
             result.metrics[f"{outcome}_qini_click"] = curves["click"].qini
+        rivals = "0 (random)"
+        if contact.lift is not None:
+            rivals += f", {curves['difference'].qini:.5f} (difference of the arms)"
+        if "click" in curves:
+            rivals += f", {curves['click'].qini:.5f} (answers alone)"
         if average.low > 0 or average.high < 0:
             result.metrics[f"{outcome}_auuc"] = curves["lift"].auuc
         result.lines += [
             Line(f"{outcome}, lift", "average effect", average.told(4), f"{lift.mean():.4f} predicted", ""),
-            Line(f"{outcome}, lift", "Qini", qini.told(5), "0 (random order)", ""),
+            Line(f"{outcome}, lift", "Qini", qini.told(5), rivals, ""),
         ]
         gains += weight * pseudo
         lifts[outcome] = weight * lift
-    _policy(result, fitted, policy, test.propensity, lifts, gains, resampler, test.sent)
+    _policy(result, policy, test, lifts, gains, resampler)
+    _chosen(result, fitted, policy, seed)
 
 
 def _policy(
     result: Evaluation,
-    fitted: Fitted,
     policy: Policy,
-    propensity: Float64,
+    test: Slice,
     lifts: dict[str, Float64],
     gains: Float64,
     resampler: Resampler,
-    sent: Labels,
 ) -> None:
-    sends = (lifts["helps"] + lifts["interrupts"] >= policy.minimum_net_value).astype(np.float64)
+    net = lifts["helps"] + lifts["interrupts"]
+    sends = (net >= policy.minimum_net_value).astype(np.float64)
     rule, everything = resampler.mean(sends * gains), resampler.mean(gains)
     over = resampler.mean((sends - 1.0) * gains)
-    weight = np.where(sent, 1.0 / propensity, 1.0 / (1.0 - propensity))
+    weight = np.where(test.sent, 1.0 / test.propensity, 1.0 / (1.0 - test.propensity))
     result.gains, result.sends = gains, sends
     result.metrics |= {
         **_bounded("policy_gain_rule", rule),
         **_bounded("policy_gain_send_all", everything),
         **_bounded("policy_gain_over_send_all", over),
+        "policy_gain_promised": float((sends * net).mean()),
         "policy_sent_share": float(sends.mean()),
         "effective_rows": float(weight.sum() ** 2 / np.square(weight).sum()),
     }
@@ -235,10 +258,27 @@ def _policy(
             "rule: send if net > 0",
             "net value a row",
             rule.told(4),
-            f"{everything.told(4)} (send all), 0 (never)",
+            f"{everything.told(4)} (send all), 0 (never); {(sends * net).mean():.4f} promised",
             over.told(4),
         )
     ]
+
+
+def _chosen(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None:
+    """Calibration among the sent rows that the rule would choose: choosing the best is biased upward."""
+    test = fitted.test
+    rows = test.take(np.flatnonzero(test.sent & ~test.transactional))
+    scores = {outcome: fitted.bundle.contact[outcome].predict(rows.matrix) for outcome in OUTCOMES}
+    net = policy.helps_weight * scores["helps"][1] - policy.interrupts_weight * scores["interrupts"][1]
+    chosen = net >= policy.minimum_net_value
+    if not chosen.any():
+        return
+    for outcome in OUTCOMES:
+        p, label = scores[outcome][0][chosen], rows.labels[outcome][chosen]
+        result.metrics |= {
+            f"{outcome}_send_ece_chosen": ece(p, label),
+            f"{outcome}_send_ece_chosen_floor": ece_floor(p, seed),
+        }
 
 
 def _slope(lift: Float64, pseudo: Float64, resampler: Resampler) -> Estimate:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from data_contracts.configuration import Configuration
 from features.columns import Float64, Int64
@@ -29,12 +30,16 @@ from training.quiet_moments import estimated_propensity
 from training.row_selection import require_enough, select_rows, unsent_unanswered
 from training.rows import MessageRows
 from training.splits import Cuts, customer_folds, cuts_of
+from training.training_table import training_table
 from training.treatment_fields import TreatmentField, masked_places, treatment_fields
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A bundle and what it was made from; `test` and `test_rows` are the same rows."""
+    """A bundle and what it was made from; `test` and `test_rows` are the same rows.
+
+    `table` holds all rows with their labels, for the data contract's suite.
+    """
 
     bundle: Bundle
     account: Account
@@ -45,6 +50,7 @@ class Fitted:
     test_rows: MessageRows
     goal_test: GoalTest
     treatment: tuple[TreatmentField, ...]
+    table: pd.DataFrame
 
     @property
     def chances(self) -> dict[str, FittedChance]:
@@ -182,6 +188,7 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         test_rows=rows.take(in_test),
         goal_test=goal_test,
         treatment=treatment,
+        table=training_table(inputs, rows, outcomes, propensity, until, window, configuration),
     )
 
 

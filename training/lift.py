@@ -32,6 +32,7 @@ LEAST_ROWS_OF_AN_ARM = 100
 """With fewer rows in either arm no lift is estimated."""
 _DISTILLED = Recipe("distilled", 31, 0.1, 20, 0.0005, 0.5, 1.0)
 _DISTILLED_ROUNDS = 150
+_DISTILLED_ROWS = 60_000
 _LEAST_VARIANCE = 1e-3
 
 
@@ -99,8 +100,12 @@ def fit_lift(
         return FittedLift(
             LiftModel(offset=float(lift.mean())), "no sign of different effects: one average serves", effect
         )
-    booster = fitted(rows.matrix, lift, REGRESSION, _DISTILLED, _DISTILLED_ROUNDS, categorical, seed)
-    error = float(np.square(booster.predict(rows.matrix) - lift).mean())
+    some = np.arange(len(lift))
+    if len(lift) > _DISTILLED_ROWS:
+        some = np.sort(np.random.default_rng([seed, 9]).choice(len(lift), _DISTILLED_ROWS, replace=False))
+    seen = rows.matrix[some]
+    booster = fitted(seen, lift[some], REGRESSION, _DISTILLED, _DISTILLED_ROUNDS, categorical, seed)
+    error = float(np.square(booster.predict(seen) - lift[some]).mean())
     note = (
         "" if effect.deviation > 0 else "beyond the answers no sign of different effects: one average is added"
     )

@@ -39,7 +39,9 @@ _CHANCE = {
     "ece_floor": "The same that a perfectly calibrated model would show on as many rows.",
 }
 _CLICK = {
-    "send_log_loss_click": "Log loss of a model of linked answers alone, calibrated for this outcome.",
+    "send_log_loss_click": "Log loss of a model of linked answers alone, scaled on the test slice, which favours it.",
+    "send_ece_chosen": "Calibration error among the sent rows that the rule would choose.",
+    "send_ece_chosen_floor": "The same that a perfectly calibrated model would show on as many rows.",
     "send_auc_click": "AUC of the model of linked answers alone.",
 }
 _LIFT = {
@@ -71,6 +73,7 @@ _POLICY = {
     "policy_gain_over_send_all": "policy_gain_rule less policy_gain_send_all.",
     "policy_gain_over_send_all_low": "Lower bound of policy_gain_over_send_all.",
     "policy_gain_over_send_all_high": "Upper bound of policy_gain_over_send_all.",
+    "policy_gain_promised": "What the models promise for policy_gain_rule.",
     "policy_sent_share": "Share of the rows that the rule sends.",
     "effective_rows": "Kish's effective number of the rows that measure lift.",
 }

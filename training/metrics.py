@@ -25,7 +25,11 @@ class Estimate(NamedTuple):
     high: float
 
     def told(self, digits: int = 3) -> str:
-        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        if np.isnan(self.value):
+            return "unknown"
+        # Adding nought turns a rounded -0.000 into 0.000.
+        value, low, high = (round(one, digits) + 0.0 for one in self)
+        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def log_losses(p: Float64, label: Labels) -> Float64:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data_contracts.configuration import Training
-from training.boosting import Recipe
+from training.boosting import ROWS_FOR_THE_LARGEST, Recipe
 
 
 def goal_recipes(training: Training) -> tuple[Recipe, ...]:
@@ -14,10 +14,11 @@ def goal_recipes(training: Training) -> tuple[Recipe, ...]:
     )
 
 
-def contact_recipes(training: Training, positives: int) -> tuple[Recipe, ...]:
+def contact_recipes(training: Training, positives: int, rows: int) -> tuple[Recipe, ...]:
     """For chances: from stumps for a study of forty people to trees for a company.
 
-    Where there are few positives a leaf must hold more rows to say anything about them.
+    Where there are few positives a leaf must hold more rows to say anything about them. A large table
+    bears larger steps.
     """
     rate = training.learning_rate
     pairs = Recipe("pairs", 4, 1.5 * rate, 20, 0.004, 0.3, 10.0)
@@ -26,7 +27,10 @@ def contact_recipes(training: Training, positives: int) -> tuple[Recipe, ...]:
             Recipe("additive", 2, 1.5 * rate, 20, 0.02, 0.2, 10.0),
             pairs._replace(share_of_rows=0.02),
         )
-    return (pairs, Recipe("trees", training.leaves, rate, 50, 0.003, 0.2, 10.0))
+    trees = Recipe("trees", training.leaves, rate, 50, 0.003, 0.2, 10.0)
+    if rows >= ROWS_FOR_THE_LARGEST:
+        return (trees._replace(learning_rate=2.0 * rate, share_of_rows=0.001),)
+    return (pairs, trees)
 
 
 def propensity_recipes() -> tuple[Recipe, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from data_contracts.configuration import Configuration
-from data_contracts.errors import BundleUnusable
+from data_contracts.errors import BundleUnusable, ContractViolation
 from data_contracts.times import format_time
 from models.bundle import Bundle
 from training.champion import against_champion
@@ -23,6 +24,9 @@ from training.model_card import model_card, summary_lines
 from training.progress import SilentStages
 from training.registry import CHALLENGER, CHAMPION, champion_bundle, export_champion
 from training.tracking import code_version, open_run
+
+if TYPE_CHECKING:
+    from data_contracts.validation import SuiteReport
 
 CONTRACT_VERSION = "1"
 _EXAMPLE_ROWS = 25
@@ -67,6 +71,10 @@ def train(
         log = "no decision log" if inputs.decisions is None else f"{len(inputs.decisions):,} decisions"
         stage.told(f"{len(inputs.columns):,} touchpoints of {len(inputs.customers):,} customers, {log}")
     fitted = fit(inputs, configuration, seed, shown)
+    with shown.stage("training table") as stage:
+        suite = _checked(fitted, configuration)
+        held = sum(result.passed for result in suite.results)
+        stage.told(f"{held} of {len(suite.results)} expectations hold")
     with shown.stage("evaluation") as stage:
         evaluation = evaluate(fitted, configuration, seed)
         stage.told(f"{len(fitted.test):,} test rows")
@@ -97,6 +105,7 @@ def train(
         for name, figure in all_figures(fitted, evaluation).items():
             run.figure(figure, name)
         run.text(card, "model_card.md")
+        run.document(suite.as_dict(), "data/training_table.json")
         names = list(bundle.specification.contact_names)
         example = pd.DataFrame(fitted.test.matrix[:_EXAMPLE_ROWS], columns=names)
         version = run.model(bundle, example, card, _tags(bundle, inputs) | {"gate": decision.reason})
@@ -121,6 +130,20 @@ def train(
         notes,
         dict(shown.seconds),
     )
+
+
+def _checked(fitted: Fitted, configuration: Configuration) -> SuiteReport:
+    """Check the training table; raises ContractViolation where a critical expectation fails."""
+    # Great Expectations takes seconds to import, and fitting alone does not need it.
+    from data_contracts.validation import check_training_table
+
+    suite = check_training_table(fitted.table, configuration.goals.names)
+    for failed in suite.failed("warning"):
+        fitted.account.warn(f"Training table: it is not so that {failed.description}.")
+    if not suite.passed:
+        told = "; ".join(result.description for result in suite.failed("critical"))
+        raise ContractViolation(f"the table made for training breaks its contract: it is not so that {told}")
+    return suite
 
 
 def _compare(

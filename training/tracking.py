@@ -110,6 +110,10 @@ class Run:
     def text(self, text: str, name: str) -> None:
         self._mlflow.log_text(text, name)
 
+    def document(self, document: dict[str, Any], name: str) -> None:
+        """Log a JSON document as an artifact."""
+        self._mlflow.log_dict(document, name)
+
     def model(self, bundle: Bundle, example: pd.DataFrame, description: str, tags: dict[str, str]) -> str:
         """Log the bundle as one model, register it, and return its version."""
         from mlflow.exceptions import MlflowException

@@ -6,6 +6,7 @@ Zhao 1994): the models only take noise away, the randomisation carries the claim
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,35 +65,38 @@ class UpliftCurve(NamedTuple):
         return float(np.trapezoid(self.gain, self.share)) / end if abs(end) > 1e-12 else float("nan")
 
 
-def uplift_curve(
-    score: Float64,
-    label: Bools,
-    sent: Bools,
-    propensity: Float64,
-    weight: Float64 | None = None,
-) -> UpliftCurve:
+def uplift_curve(score: Float64, label: Bools, sent: Bools, propensity: Float64) -> UpliftCurve:
     """The curve of the rows in order of falling score, against the control.
 
     At each share it is the difference of the arms' inverse-propensity weighted means among the rows
     above the cut, times the share (Gutierrez & Gerardy 2017, eq. 14, with Hájek weights). Rows with
     equal scores go together, so a constant score gives exactly the straight line.
     """
-    w = np.ones(len(score)) if weight is None else weight
+    return curve_by_weight(score, label, sent, propensity)(np.ones(len(score)))
+
+
+def curve_by_weight(
+    score: Float64, label: Bools, sent: Bools, propensity: Float64
+) -> Callable[[Float64], UpliftCurve]:
+    """`uplift_curve` as a function of row weights, for the bootstrap; the rows are ordered once."""
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
     last = np.r_[np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1]
-    y, t, w = label[order].astype(np.float64), sent[order], w[order]
-    inverse = w / np.where(t, propensity[order], 1.0 - propensity[order])
-    treated, control = inverse * t, inverse * ~t
+    y, t = label[order].astype(np.float64), sent[order]
+    inverse = 1.0 / np.where(t, propensity[order], 1.0 - propensity[order])
+    arms = (inverse * t, inverse * ~t)
 
-    def mean(arm: Float64) -> Float64:
-        mass = np.cumsum(arm)[last]
-        total = np.cumsum(arm * y)[last]
-        return np.divide(total, mass, out=np.zeros_like(mass), where=mass > 0)
+    def curve(weight: Float64) -> UpliftCurve:
+        w = weight[order]
+        means = []
+        for arm in arms:
+            mass = np.cumsum(w * arm)[last]
+            total = np.cumsum(w * arm * y)[last]
+            means.append(np.divide(total, mass, out=np.zeros_like(mass), where=mass > 0))
+        share = np.cumsum(w)[last] / w.sum()
+        return UpliftCurve(np.r_[0.0, share], np.r_[0.0, (means[0] - means[1]) * share])
 
-    share = np.cumsum(w)[last] / w.sum()
-    gain = (mean(treated) - mean(control)) * share
-    return UpliftCurve(np.r_[0.0, share], np.r_[0.0, gain])
+    return curve
 
 
 class Decile(NamedTuple):

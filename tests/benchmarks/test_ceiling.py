@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.ceiling import ceiling_bundle, design_of, price_of_attention
+from benchmarks.ceiling import lessons_of, price_of_attention, with_true_contacts, with_true_price
 from benchmarks.live import LiveCompany
 from simulation.companies import KINDS
 from simulation.oracle import LatentOracle
 from simulation.rules import HistoricalPolicy
 from simulation.snapshots import Snapper
-from simulation.tables import joined_decisions
 from simulation.truth import true_chances
 from tests.benchmarks.companies import START, company, plain_bundle
 
@@ -22,16 +21,14 @@ def test_its_chances_follow_the_truth() -> None:
     larger.watch = snapper
     larger.run(12)
     bundle = plain_bundle(company(), 0.2, 0.1)
-    oracle = LatentOracle(larger.experience)
-    ceiling = ceiling_bundle(bundle, larger, snapper, oracle, 4, 8)
-    snapshots = snapper.snapshots()
-    assert snapshots is not None
+    lessons = lessons_of(bundle, larger, snapper, 4, 8)
+    ceiling = with_true_price(with_true_contacts(bundle, lessons), lessons, larger.experience)
+    snapshots, matrix = lessons.snapshots, lessons.matrix
     sent = np.zeros(snapshots.row.size, np.bool_)
     truth = true_chances(larger.models, snapshots, sent, HistoricalPolicy(), 4, 9)
-    price = price_of_attention(larger, snapshots, oracle)
+    price = price_of_attention(larger, snapshots, LatentOracle(larger.experience))
     assert (price >= 0).all()
     assert price.max() > 0
-    matrix = design_of(bundle, larger, joined_decisions(larger.decisions), snapshots)
     for outcome, send, hold in (
         ("helps", truth.helps_send, truth.helps_hold),
         ("interrupts", truth.interrupts_send, truth.interrupts_hold),
