@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.configuration import Configuration
+from data_contracts.times import DAY
 from features.columns import Float64, Int64
 from features.encoding import encode
 from features.fitting import fit_specification
-from models.bundle import Bundle
+from features.specification import FeatureSpecification
+from models.bundle import OUTCOMES, Bundle, LiftModel
 from training.account import Account
 from training.contact_models import FittedChance, Slice
 from training.contact_stage import ContactModels, fit_contact_models
@@ -25,6 +27,7 @@ from training.goal_stage import GoalTest, goal_stage
 from training.inputs import Inputs
 from training.labels import Bools, longest_window, observed_until, outcome_labels
 from training.lift import FittedLift
+from training.price import AttentionPrice, Contacts, price_of_attention
 from training.progress import Stages
 from training.quiet_moments import estimated_propensity
 from training.row_selection import require_enough, select_rows, unsent_unanswered
@@ -46,6 +49,7 @@ class Fitted:
     cuts: Cuts
     goal: FittedGoal
     contact: ContactModels
+    price: AttentionPrice
     test: Slice
     test_rows: MessageRows
     goal_test: GoalTest
@@ -168,6 +172,12 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         stage.told(
             ", ".join(f"{name} {one.positives:,}" for name, one in contact.chances.items()) + " positives"
         )
+    with stages.stage("price of attention") as stage:
+        learning = (slices["train"] | slices["calibration"]) & ~rows.transactional
+        price = _price(
+            everything.take(np.flatnonzero(learning)), contact, specification, configuration, observational
+        )
+        stage.told(price.note or f"{price.value:.4f} a contact, from {price.messages:,} later messages")
     bundle = Bundle(
         specification=specification,
         configuration=configuration,
@@ -175,6 +185,7 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         goal_prior=goal.prior,
         goal_temperature=goal.temperature,
         contact=contact.outcome_models(),
+        price=LiftModel(offset=price.value) if price.value > 0.0 else None,
         description={"observational": observational},
     )
     in_test = np.flatnonzero(slices["test"])
@@ -184,12 +195,44 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         cuts=cuts,
         goal=goal,
         contact=contact,
+        price=price,
         test=everything.take(in_test),
         test_rows=rows.take(in_test),
         goal_test=goal_test,
         treatment=treatment,
         table=training_table(inputs, rows, outcomes, propensity, until, window, configuration),
     )
+
+
+def _price(
+    learning: Slice,
+    contact: ContactModels,
+    specification: FeatureSpecification,
+    configuration: Configuration,
+    observational: bool,
+) -> AttentionPrice:
+    """What a contact takes from later ones, from the rows that the models learnt from."""
+    if observational:
+        note = "nothing was randomised, so what a contact takes from later ones is not known"
+        return AttentionPrice(0.0, {}, 0.0, 0, note)
+    models = contact.outcome_models()
+    places = [
+        place
+        for place, name in enumerate(specification.contact_names)
+        if name in ("candidate_department", "candidate_topic", "candidate_purpose")
+    ]
+    _, kind = np.unique(np.nan_to_num(learning.matrix[:, places], nan=-1.0), axis=0, return_inverse=True)
+    contacts = Contacts(
+        customer=learning.customer,
+        moment=learning.moment,
+        sent=learning.sent,
+        propensity=learning.propensity,
+        kind=kind.reshape(-1).astype(np.int64),
+        answered={outcome: learning.labels[f"{outcome}_linked"] for outcome in OUTCOMES},
+        lift={outcome: models[outcome].predict(learning.matrix)[1] for outcome in OUTCOMES},
+    )
+    days = float(np.ptp(learning.moment)) / DAY
+    return price_of_attention(contacts, days, configuration.policy)
 
 
 def _count(account: Account, slices: dict[str, Bools], rows: MessageRows) -> None:

@@ -77,6 +77,14 @@ _POLICY = {
     "policy_sent_share": "Share of the rows that the rule sends.",
     "effective_rows": "Kish's effective number of the rows that measure lift.",
 }
+_PRICE = {
+    "price_of_attention": "What one contact takes from the messages after it, in net value (training.price).",
+    "price_contacts_per_week": "Contacts a customer and week that the rule sends at that price.",
+    "helps_answers_lost": "Share of positive answers that a contact just before takes away.",
+    "helps_answers_lost_error": "Standard error of helps_answers_lost, by customer.",
+    "interrupts_answers_lost": "Share of negative answers that a contact just before adds.",
+    "interrupts_answers_lost_error": "Standard error of interrupts_answers_lost, by customer.",
+}
 _AGAINST_CHAMPION = {
     f"{model}_change{bound}": f"Log loss less the champion's on the same rows ({model}){told}; below 0 is better."
     for model, (bound, told) in product(
@@ -101,6 +109,7 @@ METRICS: dict[str, str] = {
         for name, told in {**_CLICK, **_LIFT}.items()
     },
     **_POLICY,
+    **_PRICE,
     **_AGAINST_CHAMPION,
     "train_seconds": "Wall time of training, reading included.",
     "train_rows": "Rows that the contact models were fitted on.",

@@ -25,6 +25,7 @@ def summary_lines(fitted: Fitted) -> list[str]:
     for outcome, lift in fitted.lifts.items():
         if lift.note:
             lines.append(f"{outcome}, lift: {lift.note}.")
+    lines.append(_price(fitted))
     for one in fitted.treatment:
         lines.append(
             f"The field {one.name} tells what was sent (missing in {one.missing_held:.0%} of the held rows and "
@@ -94,3 +95,21 @@ def _evidence(observational: bool, has_control: bool) -> str:
     if observational:
         return "observational: propensities were estimated, nothing was randomised"
     return "randomised: propensities were logged" if has_control else "none"
+
+
+def _price(fitted: Fitted) -> str:
+    price = fitted.price
+    if price.note:
+        return f"Price of attention: {price.note}."
+    shares = ", ".join(
+        f"{100 * loss.share:+.0f} % [{100 * (loss.share - 1.96 * loss.error):+.0f}, "
+        f"{100 * (loss.share + 1.96 * loss.error):+.0f}] {told}"
+        for loss, told in (
+            (price.losses["helps"], "of the positive answers taken away"),
+            (price.losses["interrupts"], "of the negative ones added"),
+        )
+    )
+    return (
+        f"Price of attention: a contact costs {price.value:.4f} in net value at {price.contacts_per_week:.2f} "
+        f"contacts a week; measured on a message right after it: {shares}."
+    )
