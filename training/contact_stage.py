@@ -87,6 +87,7 @@ def fit_contact_models(
             if _linked_items(configuration, outcome):
                 jobs[f"{outcome}_answer"] = pool.submit(chance, "sent, masked", f"{outcome}_linked")
         fits = {name: job.result() for name, job in jobs.items()}
+    arms.clear()  # copies of most of the matrix
 
     nothing = FittedChance(ProbabilityModel(0.0), None, 0, 0, "")
     chances, answers = {}, {}

@@ -135,7 +135,8 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
                 seed,
             )
             trimmed = float(np.isnan(propensity[~rows.transactional]).mean())
-            account.warn(f"{trimmed:.0%} of the rows have no like in the other arm and measure no lift.")
+            if trimmed > 0:
+                account.warn(f"{trimmed:.1%} of the rows have no like in the other arm and measure no lift.")
             stage.told(f"{1 - trimmed:.0%} of the rows have their like in the other arm")
     else:
         measuring = considered & rows.measures_lift
