@@ -214,7 +214,10 @@ def worth_reason(standing: Standing, place: int) -> Reason:
     """Why a message goes: what it is expected to change."""
     chances = standing.chances
     return value_reason(
-        "worth_it", float(chances.lift_helps[place, 0]), float(chances.lift_interrupts[place, 0])
+        "worth_it",
+        float(chances.lift_helps[place, 0]),
+        float(chances.lift_interrupts[place, 0]),
+        float(chances.price[place, 0]),
     )
 
 
