@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -125,7 +126,7 @@ class QuietHours(_Section):
             raise ValueError(f"{value!r} is not a time of day; write HH:MM, as in '21:00'")
         return value
 
-    @property
+    @cached_property
     def minutes(self) -> tuple[int, int]:
         """Start and end as minutes since local midnight."""
         start, end = (int(text[:2]) * 60 + int(text[3:]) for text in (self.start, self.end))
