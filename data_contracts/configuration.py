@@ -250,6 +250,7 @@ class Training(_Section):
     calibration_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
     test_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    refit: bool = True
 
 
 class Configuration(_Section):

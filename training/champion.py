@@ -57,7 +57,8 @@ def against_champion(
         policy = configuration.policy
         measuring = np.flatnonzero(~np.isnan(fitted.test.propensity))
         net = policy.helps_weight * lifts["helps"] - policy.interrupts_weight * lifts["interrupts"]
-        sends = net[measuring] >= policy.minimum_net_value
+        price = 0.0 if champion.price is None else champion.price.predict(matrix)[measuring]
+        sends = net[measuring] - price >= policy.minimum_net_value
         resampler = Resampler(rows.customer[measuring], seed)
         difference = (evaluation.sends - sends) * evaluation.gains
         found |= _change("policy", difference, resampler)

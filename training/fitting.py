@@ -38,10 +38,28 @@ from training.treatment_fields import TreatmentField, masked_places, treatment_f
 
 
 @dataclass(frozen=True)
+class Material:
+    """What a bundle was made from, so that it can be made again (see `refitting`).
+
+    `everything` and `rows` are the same rows; `until` and `folds` have shape (customers,); `hidden` are the
+    columns that tell the arms apart.
+    """
+
+    rows: MessageRows
+    everything: Slice
+    designer: Designer
+    until: Int64
+    folds: Int64
+    hidden: tuple[int, ...]
+    observational: bool
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A bundle and what it was made from; `test` and `test_rows` are the same rows.
 
-    `table` holds all rows with their labels, for the data contract's suite.
+    `bundle` has learnt nothing from the test rows: it is what figures are of. `table` holds all rows with
+    their labels, for the data contract's suite.
     """
 
     bundle: Bundle
@@ -55,6 +73,7 @@ class Fitted:
     goal_test: GoalTest
     treatment: tuple[TreatmentField, ...]
     table: pd.DataFrame
+    material: Material
 
     @property
     def chances(self) -> dict[str, FittedChance]:
@@ -175,7 +194,7 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         )
     with stages.stage("price of attention") as stage:
         learning = (slices["train"] | slices["calibration"]) & ~rows.transactional
-        price = _price(
+        price = fit_price(
             everything.take(np.flatnonzero(learning)), contact, specification, configuration, observational
         )
         stage.told(price.note or f"{price.value:.4f} a contact, from {price.messages:,} later messages")
@@ -202,10 +221,11 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         goal_test=goal_test,
         treatment=treatment,
         table=training_table(inputs, rows, outcomes, propensity, until, window, configuration),
+        material=Material(rows, everything, designer, until, folds, tuple(hidden), observational),
     )
 
 
-def _price(
+def fit_price(
     learning: Slice,
     contact: ContactModels,
     specification: FeatureSpecification,

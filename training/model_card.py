@@ -19,6 +19,11 @@ def summary_lines(fitted: Fitted) -> list[str]:
         f"{account.used['train_held']:,} held), calibrated on {account.used['calibration_rows']:,} later ones, "
         f"tested on the {account.used['test_rows']:,} newest."
     ]
+    if fitted.bundle.configuration.training.refit:
+        lines.append(
+            "What is served was fitted again on all of these rows by the same steps (training.refit); the figures "
+            "are those of the models before that, which had not seen the newest rows."
+        )
     for name, chance in fitted.chances.items():
         if chance.note:
             lines.append(f"{name.replace('_', ', ')}: {chance.note}.")

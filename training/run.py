@@ -22,6 +22,7 @@ from training.gates import GateResult, Promote, gate
 from training.inputs import Inputs, read_inputs, span
 from training.model_card import model_card, summary_lines
 from training.progress import SilentStages
+from training.refitting import refit
 from training.registry import CHALLENGER, CHAMPION, champion_bundle, export_champion
 from training.tracking import code_version, open_run
 
@@ -83,6 +84,9 @@ def train(
         stage.told(f"version {champion}" if champion else "none yet")
     evaluation.metrics |= against or {}
     decision = gate(promote, evaluation.metrics, against, champion)
+    served = (
+        refit(fitted, inputs, configuration, seed, shown) if configuration.training.refit else fitted.bundle
+    )
     evaluation.metrics |= {
         **{
             f"{name}_rows": float(fitted.account.used[f"{name}_rows"])
@@ -90,7 +94,10 @@ def train(
         },
         "train_seconds": time.perf_counter() - begun,
     }
-    bundle = _described(fitted, evaluation, inputs)
+    served = (
+        refit(fitted, inputs, configuration, seed, shown) if configuration.training.refit else fitted.bundle
+    )
+    bundle = _described(served, fitted, evaluation, inputs)
     card = model_card(fitted, evaluation, inputs, configuration, decision, notes)
     with (
         shown.stage("MLflow run") as stage,
@@ -166,7 +173,7 @@ def _compare(
     return (change or None), version, tuple(notes)
 
 
-def _described(fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle:
+def _described(served: Bundle, fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle:
     first, _ = span(inputs.columns.event_time)
     description = {
         **fitted.bundle.description,
@@ -179,7 +186,7 @@ def _described(fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle
         "metrics": {name: value for name, value in evaluation.metrics.items() if np.isfinite(value)},
         "warnings": summary_lines(fitted),
     }
-    return replace(fitted.bundle, description=description)
+    return replace(served, description=description)
 
 
 def _tags(bundle: Bundle, inputs: Inputs) -> dict[str, str]:
