@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.configuration import Configuration
+from data_contracts.times import format_time
 from features.columns import Float64, Int64
 from features.encoding import encode
 from features.fitting import fit_specification
@@ -175,7 +176,8 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         goal_prior=goal.prior,
         goal_temperature=goal.temperature,
         contact=contact.outcome_models(),
-        description={"observational": observational},
+        # Rows from here on were not learnt from: a policy may be valued on them (see evaluation).
+        description={"observational": observational, "learned_until": format_time(cuts.test)},
     )
     in_test = np.flatnonzero(slices["test"])
     return Fitted(

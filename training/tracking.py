@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ class Run:
     def tags(self, tags: dict[str, str]) -> None:
         self._mlflow.set_tags({name: value[:4900] for name, value in tags.items()})
 
-    def inputs(self, *inputs: Input | None) -> None:
+    def inputs(self, *inputs: Input | None, context: str = "training") -> None:
         """Log the inputs as datasets with their digests and what the contract said about them."""
         from mlflow.data.dataset_source_registry import resolve_dataset_source
         from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
@@ -92,16 +92,16 @@ class Run:
             kind = one.report.kind
             self._mlflow.log_input(
                 MetaDataset(source, name=kind, digest=one.digest),
-                context="training",
+                context=context,
                 tags={"rows": str(one.rows)},
             )
             self._mlflow.log_dict(one.report.as_dict(), f"data/{kind}.json")
 
-    def metrics(self, metrics: dict[str, float]) -> None:
-        """Log figures; a name that is not in METRICS is a mistake in the program."""
-        unknown = sorted(set(metrics) - set(METRICS))
+    def metrics(self, metrics: dict[str, float], known: Container[str] = METRICS) -> None:
+        """Log figures; a name that is not among the `known` is a mistake in the program."""
+        unknown = sorted(name for name in metrics if name not in known)
         if unknown:
-            raise ValueError(f"not in metric_names.METRICS: {', '.join(unknown)}")
+            raise ValueError(f"not among the known metrics: {', '.join(unknown)}")
         self._mlflow.log_metrics({name: float(value) for name, value in metrics.items() if np.isfinite(value)})
 
     def figure(self, figure: Any, name: str) -> None:
