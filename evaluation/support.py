@@ -101,14 +101,14 @@ def _too_few(rows: int, effective_rows: float, arms: list[float], acting: int) -
     if effective_rows < LEAST_EFFECTIVE_ROWS:
         more = more_decisions(rows, effective_rows, LEAST_EFFECTIVE_ROWS)
         return (
-            f"its value rests on {effective_rows:.0f} effective rows, {LEAST_EFFECTIVE_ROWS} are needed: about "
+            f"its value rests on {int(effective_rows)} effective rows, {LEAST_EFFECTIVE_ROWS} are needed: about "
             f"{more:,} more randomised decisions"
         )
     if acting and min(arms) < LEAST_EFFECTIVE_ARM:
         name = "sent" if arms[0] < arms[1] else "held back"
         more = more_decisions(rows, min(arms), LEAST_EFFECTIVE_ARM)
         return (
-            f"of the rows that it would send {min(arms):.0f} (effective) were {name}, {LEAST_EFFECTIVE_ARM} are "
+            f"of the rows that it would send {int(min(arms))} (effective) were {name}, {LEAST_EFFECTIVE_ARM} are "
             f"needed: about {more:,} more randomised decisions"
         )
     return None
