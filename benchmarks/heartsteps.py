@@ -6,6 +6,7 @@ their own clock (`now`). What it said of the messages that went out is compared 
 came. Intervals are by person (bootstrap), since a person's days resemble each other.
 
     python -m benchmarks.heartsteps --out docs/heartsteps.md
+    python -m benchmarks.heartsteps --values --out docs/heartsteps.md   # the values of rules alone
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
+from benchmarks.heartsteps_value import TITLE, value_section
 from benchmarks.process import running_service
 from command_line.client import Client
 from data_contracts.times import format_time
@@ -43,7 +45,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=None, help="write the page here (Markdown)")
     parser.add_argument("--origins", type=int, default=len(ORIGINS), help="use only the last N origins")
+    parser.add_argument("--values", action="store_true", help="make only the section on the value of rules")
     options = parser.parse_args()
+    if options.values:
+        section = value_section(EXAMPLE, list(ORIGINS[-options.origins :]))
+        print(section)
+        if options.out is not None:
+            before = (
+                options.out.read_text(encoding="utf-8").split(TITLE)[0].rstrip() if options.out.exists() else ""
+            )
+            options.out.write_text(f"{before}\n\n{section}", encoding="utf-8")
+        return
     decisions = pd.read_parquet(EXAMPLE / "decisions.parquet").sort_values("decided_at", ignore_index=True)
     touchpoints = pd.read_parquet(EXAMPLE / "touchpoints.parquet")
     origins = list(ORIGINS[-options.origins :])
@@ -59,7 +71,7 @@ def main() -> None:
         )
         parts.append(replayed(part, origin).assign(origin=number))
     answers = with_votes(pd.concat(parts, ignore_index=True), touchpoints)
-    page = report(answers, decisions, touchpoints)
+    page = report(answers, decisions, touchpoints) + "\n" + value_section(EXAMPLE, origins)
     print(page)
     if options.out is not None:
         options.out.write_text(page, encoding="utf-8")

@@ -16,13 +16,15 @@ ALLOWED = {
     "reporting": {"data_contracts", "features", "models", "policy"},
     "serving": {"data_contracts", "features", "models", "policy"},
     "training": {"data_contracts", "features", "models", "policy"},
+    "evaluation": {"data_contracts", "features", "models", "policy", "training"},
     "simulation": {"data_contracts"},
     "command_line": {
-        "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "simulation",
+        "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "evaluation",
+        "simulation",
     },
     "benchmarks": {
-        "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "simulation",
-        "command_line",
+        "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "evaluation",
+        "simulation", "command_line",
     },
 }  # fmt: skip
 HEAVY = {"mlflow", "great_expectations", "pandas", "sklearn", "matplotlib"}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.configuration import Configuration
-from data_contracts.times import DAY
+from data_contracts.times import DAY, format_time
 from features.columns import Float64, Int64
 from features.encoding import encode
 from features.fitting import fit_specification
@@ -206,7 +206,8 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         goal_temperature=goal.temperature,
         contact=contact.outcome_models(),
         price=LiftModel(offset=price.value) if price.value > 0.0 else None,
-        description={"observational": observational},
+        # Rows from here on were not learnt from: a policy may be valued on them (see evaluation).
+        description={"observational": observational, "learned_until": format_time(cuts.test)},
     )
     in_test = np.flatnonzero(slices["test"])
     return Fitted(

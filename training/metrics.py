@@ -90,6 +90,7 @@ class Resampler:
         self._customers = int(self._place.max(initial=-1)) + 1
         self._seed = seed
         self._replicates = replicates
+        self._drawn: npt.NDArray[np.int16] | None = None
 
     @property
     def customers(self) -> int:
@@ -104,20 +105,40 @@ class Resampler:
             for _ in range(self._replicates)
         ]
 
+    def among(self, customer: Int64) -> Resampler:
+        """The same kind of bootstrap over the customers of other rows."""
+        return Resampler(customer, self._seed, self._replicates)
+
+    def totals(self, values: Float64) -> Float64:
+        """Sums of rows by customer, shape (customers,)."""
+        return np.bincount(self._place, weights=values, minlength=self._customers).astype(np.float64)
+
     def mean(self, values: Float64) -> Estimate:
         """A mean over rows."""
-        sums = np.bincount(self._place, weights=values, minlength=self._customers).astype(np.float64)
-        counts = np.bincount(self._place, minlength=self._customers).astype(np.float64)
-        return self.ratio(sums, counts)
+        return self.ratio(self.totals(values), self.totals(np.ones(len(values))))
 
     def ratio(self, numerator: Float64, denominator: Float64) -> Estimate:
         """A ratio of sums of customers' totals, both of shape (customers,)."""
-        generator = np.random.default_rng([self._seed, 3])
-        even = np.full(self._customers, 1.0 / self._customers)
-        drawn = generator.multinomial(self._customers, even, size=self._replicates)
-        below = drawn @ denominator
-        found = (drawn @ numerator)[below > 0] / below[below > 0]
-        return _estimate(float(numerator.sum() / denominator.sum()), found)
+        found = self._ratios(numerator, denominator)
+        return _estimate(float(numerator.sum() / denominator.sum()), found[~np.isnan(found)])
+
+    def difference(self, first: tuple[Float64, Float64], second: tuple[Float64, Float64]) -> Estimate:
+        """One ratio less another, each of customers' totals; both are drawn together."""
+        value = float(first[0].sum() / first[1].sum() - second[0].sum() / second[1].sum())
+        found = self._ratios(*first) - self._ratios(*second)
+        return _estimate(value, found[~np.isnan(found)])
+
+    def _ratios(self, numerator: Float64, denominator: Float64) -> Float64:
+        """The ratio in each replicate, the same customers in every call; NaN where nothing was drawn."""
+        if self._drawn is None:
+            generator = np.random.default_rng([self._seed, 3])
+            even = np.full(self._customers, 1.0 / self._customers)
+            drawn = generator.multinomial(self._customers, even, size=self._replicates)
+            self._drawn = drawn.astype(np.int16)
+        above, below = self._drawn @ numerator, self._drawn @ denominator
+        ratios: Float64 = np.full(self._replicates, np.nan)
+        np.divide(above, below, out=ratios, where=below > 0)
+        return ratios
 
     def statistic(self, value: float, of_weight: Callable[[Float64], float]) -> Estimate:
         """Any figure that can be computed with row weights; `value` is the one with equal weights."""

@@ -62,6 +62,7 @@ def sends_of_touchpoints(columns: TouchpointColumns, configuration: Configuratio
         sent=np.ones(len(rows), np.bool_),
         propensity=np.full(len(rows), np.nan),
         logged=np.zeros(len(rows), np.bool_),
+        probability=np.full(len(rows), np.nan),
         transactional=np.zeros(len(rows), np.bool_),
     )
 
@@ -110,6 +111,7 @@ def with_quiet_moments(
         sent=np.concatenate([sends.sent, np.zeros(len(found), np.bool_)]),
         propensity=np.full(n + len(found), np.nan),
         logged=np.concatenate([sends.logged, np.zeros(len(found), np.bool_)]),
+        probability=np.full(n + len(found), np.nan),
         transactional=np.concatenate([sends.transactional, np.zeros(len(found), np.bool_)]),
         dropped=sends.dropped,
     )

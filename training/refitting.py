@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from data_contracts.configuration import Configuration
+from data_contracts.times import format_time
 from models.bundle import Bundle, LiftModel
 from training.contact_stage import fit_contact_models
 from training.fitting import Fitted, fit_price
@@ -55,6 +56,7 @@ def refit(fitted: Fitted, inputs: Inputs, configuration: Configuration, seed: in
         goal_temperature=goal.temperature,
         contact=contact.outcome_models(),
         price=LiftModel(offset=price.value) if price.value > 0.0 else None,
+        description=fitted.bundle.description | {"learned_until": format_time(inputs.until)},
     )
 
 

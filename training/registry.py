@@ -36,21 +36,39 @@ def client(home: Path) -> Any:
 
 def champion_version(home: Path) -> Any | None:
     """The registered version with the champion alias, None where there is none."""
+    return registered_version(home, CHAMPION)
+
+
+def registered_version(home: Path, name: str) -> Any | None:
+    """The registered version of a number (`"3"`) or an alias (`"champion"`), None where there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return client(home).get_model_version_by_alias(MODEL_NAME, CHAMPION)
+        if name.isdigit():
+            return client(home).get_model_version(MODEL_NAME, name)
+        return client(home).get_model_version_by_alias(MODEL_NAME, name)
     except MlflowException:
         return None
 
 
 def champion_bundle(home: Path) -> tuple[str, Bundle] | None:
     """Version and bundle of the champion; raises BundleUnusable where it can't be read."""
-    version = champion_version(home)
+    return registered_bundle(home, CHAMPION)
+
+
+def registered_bundle(home: Path, name: str, which: str = "bundle") -> tuple[str, Bundle] | None:
+    """Version and bundle of a number or an alias; raises BundleUnusable where it can't be read.
+
+    `which`: "bundle" is what is served; "evaluated" is the one before the refit, None where there was none.
+    """
+    version = registered_version(home, name)
     if version is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        return str(version.version), load_bundle(_download(home, version, Path(folder)))
+        found = _download(home, version, Path(folder)).with_name(which)
+        if which != "bundle" and not found.is_dir():
+            return None
+        return str(version.version), load_bundle(found)
 
 
 def export_champion(home: Path) -> str | None:

@@ -44,6 +44,7 @@ class MessageRows:
     sent : the arm; rows that are not sent are held (controls)
     propensity : chance of *sent* against *held*; NaN where the row does not measure lift
     logged : whether the log gives the chance of a send, be it 0 or 1
+    probability : that chance, as logged; NaN where it is not given or the decision was not enforced
     transactional : whether its purpose is transactional
     dropped : how many rows were left out, by reason
     """
@@ -54,6 +55,7 @@ class MessageRows:
     sent: Bools
     propensity: Float64
     logged: Bools
+    probability: Float64
     transactional: Bools
     dropped: Mapping[str, int] = field(default_factory=dict)
 
@@ -78,6 +80,7 @@ class MessageRows:
             sent=self.sent[rows],
             propensity=self.propensity[rows],
             logged=self.logged[rows],
+            probability=self.probability[rows],
             transactional=self.transactional[rows],
             dropped=dropped,
         )
@@ -99,7 +102,8 @@ def rows_of_decisions(
     sent = np.where(known, (action == "send").to_numpy(), seen)
     probability = table["send_probability"].to_numpy(np.float64)
     decision, _ = pd.factorize(table["decision_id"])
-    propensity, held = arm_propensity(decision.astype(np.int64), sent, np.where(known, probability, np.nan))
+    drawn = np.where(known, probability, np.nan)
+    propensity, held = arm_propensity(decision.astype(np.int64), sent, drawn)
     transactional = (table["purpose"].astype(object) == "transactional").to_numpy()
     rows = MessageRows(
         customer=customer,
@@ -108,6 +112,7 @@ def rows_of_decisions(
         sent=sent,
         propensity=np.where(transactional, np.nan, propensity),
         logged=~np.isnan(probability),
+        probability=drawn,
         transactional=transactional,
     )
     order = np.lexsort((candidates.message, decision, moment, customer))

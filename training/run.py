@@ -115,7 +115,9 @@ def train(
         run.document(suite.as_dict(), "data/training_table.json")
         names = list(bundle.specification.contact_names)
         example = pd.DataFrame(fitted.test.matrix[:_EXAMPLE_ROWS], columns=names)
-        version = run.model(bundle, example, card, _tags(bundle, inputs) | {"gate": decision.reason})
+        tags = _tags(bundle, inputs) | {"gate": decision.reason}
+        before = None if served is fitted.bundle else fitted.bundle
+        version = run.model(bundle, example, card, tags, before)
         run.alias(CHALLENGER, version)
         if decision.promoted:
             run.alias(CHAMPION, version)
@@ -176,7 +178,7 @@ def _compare(
 def _described(served: Bundle, fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle:
     first, _ = span(inputs.columns.event_time)
     description = {
-        **fitted.bundle.description,
+        **served.description,
         "version": "0",
         "trained_at": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds").replace("+00:00", "Z"),
         "data_from": first,

@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ class Run:
     def tags(self, tags: dict[str, str]) -> None:
         self._mlflow.set_tags({name: value[:4900] for name, value in tags.items()})
 
-    def inputs(self, *inputs: Input | None) -> None:
+    def inputs(self, *inputs: Input | None, context: str = "training") -> None:
         """Log the inputs as datasets with their digests and what the contract said about them."""
         from mlflow.data.dataset_source_registry import resolve_dataset_source
         from mlflow.data.filesystem_dataset_source import FileSystemDatasetSource  # noqa: F401
@@ -92,16 +92,16 @@ class Run:
             kind = one.report.kind
             self._mlflow.log_input(
                 MetaDataset(source, name=kind, digest=one.digest),
-                context="training",
+                context=context,
                 tags={"rows": str(one.rows)},
             )
             self._mlflow.log_dict(one.report.as_dict(), f"data/{kind}.json")
 
-    def metrics(self, metrics: dict[str, float]) -> None:
-        """Log figures; a name that is not in METRICS is a mistake in the program."""
-        unknown = sorted(set(metrics) - set(METRICS))
+    def metrics(self, metrics: dict[str, float], known: Container[str] = METRICS) -> None:
+        """Log figures; a name that is not among the `known` is a mistake in the program."""
+        unknown = sorted(name for name in metrics if name not in known)
         if unknown:
-            raise ValueError(f"not in metric_names.METRICS: {', '.join(unknown)}")
+            raise ValueError(f"not among the known metrics: {', '.join(unknown)}")
         self._mlflow.log_metrics({name: float(value) for name, value in metrics.items() if np.isfinite(value)})
 
     def figure(self, figure: Any, name: str) -> None:
@@ -114,8 +114,18 @@ class Run:
         """Log a JSON document as an artifact."""
         self._mlflow.log_dict(document, name)
 
-    def model(self, bundle: Bundle, example: pd.DataFrame, description: str, tags: dict[str, str]) -> str:
-        """Log the bundle as one model, register it, and return its version."""
+    def model(
+        self,
+        bundle: Bundle,
+        example: pd.DataFrame,
+        description: str,
+        tags: dict[str, str],
+        evaluated: Bundle | None = None,
+    ) -> str:
+        """Log the bundle as one model, register it, and return its version.
+
+        `evaluated`: the bundle that the run's figures are of, where another one is served.
+        """
         from mlflow.exceptions import MlflowException
         from mlflow.models import infer_signature
 
@@ -129,12 +139,15 @@ class Run:
         code = Path(__file__).with_name("pyfunc_model.py")
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            saved = Path(folder) / "bundle"
-            bundle.save(saved)
+            saved = {"bundle": Path(folder) / "bundle"}
+            bundle.save(saved["bundle"])
+            if evaluated is not None:
+                saved["evaluated"] = Path(folder) / "evaluated"
+                evaluated.save(saved["evaluated"])
             info = self._mlflow.pyfunc.log_model(
                 name=MODEL_NAME,
                 python_model=str(code),
-                artifacts={"bundle": str(saved)},
+                artifacts={name: str(path) for name, path in saved.items()},
                 signature=infer_signature(example, pd.DataFrame(answer)[order]),
                 input_example=example.head(3),
                 pip_requirements=list(REQUIREMENTS),
