@@ -16,13 +16,15 @@ ALLOWED = {
     "reporting": {"data_contracts", "features", "models", "policy"},
     "serving": {"data_contracts", "features", "models", "policy"},
     "training": {"data_contracts", "features", "models", "policy"},
+    "learning": {"data_contracts", "features", "models", "policy", "serving", "training"},
     "simulation": {"data_contracts"},
     "command_line": {
         "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "simulation",
+        "learning",
     },
     "benchmarks": {
         "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "simulation",
-        "command_line",
+        "command_line", "learning",
     },
 }  # fmt: skip
 HEAVY = {"mlflow", "great_expectations", "pandas", "sklearn", "matplotlib"}

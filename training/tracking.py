@@ -154,6 +154,9 @@ class Run:
         )
         return str(version.version)
 
+    def version_tag(self, version: str, name: str, value: str) -> None:
+        self._mlflow.MlflowClient().set_model_version_tag(MODEL_NAME, version, name, value)
+
     def alias(self, alias: str, version: str) -> None:
         self._mlflow.MlflowClient().set_registered_model_alias(MODEL_NAME, alias, version)
 
