@@ -21,6 +21,7 @@ COMMANDS = {
     "train": ("command_line.train", "Train, track and promote a model."),
     "retrain": ("command_line.retrain", "Train on the service's own log against the champion."),
     "rollback": ("command_line.rollback", "Make an earlier version champion again."),
+    "monitor": ("command_line.monitor", "Recent days against the training period; silent feeds."),
     "serve": ("command_line.serve", "Run the service with the champion."),
     "ingest": ("command_line.ingest", "Send touchpoints to the service or into its database."),
     "decide": ("command_line.decide", "Ask about messages and print the ranked answer."),

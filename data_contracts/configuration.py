@@ -271,13 +271,14 @@ class Monitoring(_Section):
     minimum_rows: Annotated[int, Field(ge=10)] = 200
     population_stability: Annotated[float, Field(gt=0)] = 0.25
     drifted_features_share: Annotated[float, Field(ge=0, le=1)] = 0.10
-    score_distance: Annotated[float, Field(gt=0, le=1)] = 0.10
+    score_change: Annotated[float, Field(gt=0, le=1)] = 0.03
     rate_change: Annotated[float, Field(gt=0, le=1)] = 0.03
     calibration_change: Annotated[float, Field(gt=0, le=1)] = 0.03
     volume_factor: Annotated[float, Field(gt=1)] = 2.0
     feed_learning_days: Annotated[float, Field(gt=0, le=365)] = 28.0
     feed_gap_factor: Annotated[float, Field(ge=1, le=100)] = 1.25
     feed_minimum_arrivals: Annotated[int, Field(ge=2)] = 20
+    ignored_feeds: tuple[str, ...] = ()
 
 
 class Configuration(_Section):

@@ -24,6 +24,7 @@ from training.gates import GateResult, Promote, gate
 from training.inputs import Inputs, read_inputs, span
 from training.model_card import model_card, summary_lines
 from training.progress import SilentStages
+from training.reference import Rows, profile
 from training.registry import (
     CHALLENGER,
     CHAMPION,
@@ -199,8 +200,24 @@ def _described(fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle
         "code_version": code_version(),
         "metrics": {name: value for name, value in evaluation.metrics.items() if np.isfinite(value)},
         "warnings": summary_lines(fitted),
+        "reference": profile(fitted.bundle, reference_rows(fitted), inputs, fitted.cuts.test),
     }
     return replace(fitted.bundle, description=description)
+
+
+def reference_rows(fitted: Fitted) -> Rows:
+    """The test rows that are decided about, as the bundle's reference is made from."""
+    places = np.flatnonzero(~fitted.test.transactional)
+    test, goals = fitted.test.take(places), fitted.goal_test
+    return Rows(
+        matrix=test.matrix,
+        customer=test.customer,
+        sent=test.sent,
+        labels=test.labels,
+        goal=goals.label,
+        goal_chances=goals.probabilities,
+        goal_customer=goals.customer,
+    )
 
 
 def _tags(bundle: Bundle, inputs: Inputs) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import pandas as pd
@@ -22,10 +22,17 @@ def batched(items: Sequence[One], size: int) -> Iterator[Sequence[One]]:
         yield items[start : start + size]
 
 
-def fill(store: Store, seed: int, **company: float) -> int:
-    """Write a company into the store; returns the end of its data in microseconds."""
+Change = Callable[[TouchpointRow], TouchpointRow | None]
+
+
+def fill(store: Store, seed: int, change: Change = lambda row: row, **company: float) -> int:
+    """Write a company into the store; returns the end of its data in microseconds.
+
+    `change` sees every touchpoint, and leaves out those for which it returns None.
+    """
     touchpoints, decisions = planted.company(seed, **company)  # type: ignore[arg-type]
-    rows = [(str(one.customer_id), touchpoint_row(one)) for one in touchpoints.itertuples()]
+    made = [(str(one.customer_id), touchpoint_row(one)) for one in touchpoints.itertuples()]
+    rows = [(customer, row) for customer, one in made if (row := change(one)) is not None]
     for batch in batched(rows, 5_000):
         store.ingest(batch)
     logged = [decided(one) for one in decisions.itertuples()]
@@ -40,7 +47,7 @@ def fill(store: Store, seed: int, **company: float) -> int:
                 for (one, _), stored in zip(waiting, done, strict=True)
                 if stored is False
             ]
-    return max(row.ingested_time for _, row in rows)
+    return max(row.ingested_time for _, row in made)
 
 
 def touchpoint_row(one: object) -> TouchpointRow:
