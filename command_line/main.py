@@ -19,6 +19,7 @@ COMMANDS = {
     "simulate": ("command_line.simulate", "Write the history of a simulated company with known truth."),
     "validate": ("command_line.validate", "Check data against the contract."),
     "train": ("command_line.train", "Train, track and promote a model."),
+    "search": ("command_line.search", "Search over the settings of training."),
     "retrain": ("command_line.retrain", "Train on the service's own log against the champion."),
     "rollback": ("command_line.rollback", "Make an earlier version champion again."),
     "monitor": ("command_line.monitor", "Recent days against the training period; silent feeds."),

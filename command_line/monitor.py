@@ -22,6 +22,7 @@ Exit status: 0 all is well, 1 a breach (each in one line), 2 bad input.
 Examples:
   tact monitor --database sqlite:///tact.db
   tact monitor --database postgresql://tact@db/tact --out monitor.html
+  tact monitor --feeds-only
   tact monitor --textfile /var/lib/node_exporter/tact.prom --json | jq .breaches
 """
 
@@ -35,6 +36,7 @@ Examples:
     help="Gauges for Prometheus.  [default: beside --out, as .prom]",
 )  # fmt: skip
 @click.option("--until", metavar="TIME", help="Look as of then.  [default: now]")
+@click.option("--feeds-only", is_flag=True, help="Look for silent feeds alone, in one quick pass.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(
     database: str | None,
@@ -42,23 +44,22 @@ def command(
     out: Path | None,
     textfile: Path | None,
     until: str | None,
+    feeds_only: bool,
     as_json: bool,
 ) -> None:
     configuration = load_configuration(config)
     end = parsed_time(until)
     from rich.console import Console
 
-    from learning.monitor import monitor
+    from learning.monitor import monitor, watch_feeds
     from learning.monitor_files import write_gauges, write_page
     from training.progress import ConsoleStages
 
-    seen = monitor(
-        database or configuration.service.database,
-        configuration,
-        tact_home(),
-        until=end,
-        stages=ConsoleStages(Console(stderr=True)),
-    )
+    url, home = database or configuration.service.database, tact_home()
+    if feeds_only:
+        seen = watch_feeds(url, configuration, home, until=end)
+    else:
+        seen = monitor(url, configuration, home, until=end, stages=ConsoleStages(Console(stderr=True)))
     gauges = textfile or (out.with_suffix(".prom") if out is not None else None)
     if out is not None:
         write_page(seen, out)

@@ -254,11 +254,13 @@ class Training(_Section):
 class Retraining(_Section):
     """How `tact retrain` learns from the service's own log.
 
+    `decision_days`: older decisions are not learnt from; histories stay whole whatever their age.
     `max_mismatch_share`: of the sampled decisions, how many may have features that differ from those
     recomputed from history before nothing is trained.
     """
 
     max_touchpoints: Annotated[int, Field(ge=1_000)] = 5_000_000
+    decision_days: Annotated[float, Field(gt=0)] = 365.0
     sampled_decisions: Annotated[int, Field(ge=0, le=100_000)] = 500
     max_mismatch_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 

@@ -24,7 +24,8 @@ import msgspec
 import numpy as np
 
 from data_contracts.columns import DECISIONS
-from data_contracts.times import from_microseconds
+from data_contracts.configuration import Retraining
+from data_contracts.times import DAY, from_microseconds
 from features.columns import identifier_hash
 from features.packing import TouchpointRow
 from learning.parts import PARTS, PartWriter
@@ -117,17 +118,19 @@ def make_export(
     folder: Path,
     until: int,
     contact_types: Sequence[str],
-    max_touchpoints: int,
+    limits: Retraining,
     tell: Tell = lambda text: None,
 ) -> Export:
     """Write the export into `folder`; `until` in microseconds.
 
-    With more than `max_touchpoints` rows whole customers are left out, by a stable hash: what is
-    learnt about the others stays exact, and the same ones are left out next time.
+    Decisions older than `limits.decision_days` are left out. With more than `limits.max_touchpoints` rows
+    whole customers are left out, by a stable hash: what is learnt about the others stays exact, and the
+    same ones are left out next time.
     """
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     contacts, latest = array("q"), 0
+    since = until - round(limits.decision_days * DAY)
     with PartWriter(part / "touchpoints", "touchpoints") as writer:
         for batch in store.export_touchpoints():
             known = [(customer, row) for customer, row in batch if row.ingested_time <= until]
@@ -140,11 +143,11 @@ def make_export(
         unreported, released = _add_sends(store, writer, contacts, until, contact_types[0])
     with PartWriter(part / "decisions", "decisions") as log:
         for rows in store.export_decisions():
-            decided = [row for row in rows if row.decided_at <= until]
+            decided = [row for row in rows if since < row.decided_at <= until]
             latest = max([latest, *(row.decided_at for row in decided)])
             log.add(row[:_LOG_COLUMNS] for row in decided)
             tell(f"{int(log.rows.sum()):,} decisions")
-    kept = _parts_within(writer.rows, max_touchpoints)
+    kept = _parts_within(writer.rows, limits.max_touchpoints)
     for number in range(kept, PARTS):
         for kind in ("touchpoints", "decisions"):
             (part / kind / f"{number:02}.parquet").unlink(missing_ok=True)

@@ -11,16 +11,25 @@ at a factor of 1. What it would have been on the feed's own past is replayed and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from data_contracts.configuration import Monitoring
 from data_contracts.times import DAY, HOUR
 from features.columns import Int64, TouchpointColumns
+from features.packing import TouchpointRow
 
 KINDS = ("source", "department")
+
+
+class Source(Protocol):
+    """What of a store is read."""
+
+    def export_touchpoints(self, batch_size: int = ...) -> Iterator[list[tuple[str, TouchpointRow]]]: ...
 
 
 @dataclass(frozen=True)
@@ -52,17 +61,31 @@ class Feed:
 
 def feeds_of(columns: TouchpointColumns, now: int, limits: Monitoring) -> list[Feed]:
     """Every source and department of the touchpoints, as seen at `now` (microseconds)."""
-    found = []
-    known = columns.ingested_time <= now
+    arrivals = {}
     for kind in KINDS:
         codes = getattr(columns, kind)
-        for place in np.unique(codes[known & (codes >= 0)]).tolist():
-            name = columns.strings[place]
-            if f"{kind}:{name}" in limits.ignored_feeds:
-                continue
-            arrivals = np.unique(columns.ingested_time[known & (codes == place)])
-            found.append(feed_at(kind, name, arrivals, now, limits))
-    return found
+        for place in np.unique(codes[codes >= 0]).tolist():
+            arrivals[kind, columns.strings[place]] = columns.ingested_time[codes == place]
+    return _feeds(arrivals, now, limits)
+
+
+def feeds_of_store(store: Source, now: int, limits: Monitoring) -> list[Feed]:
+    """The same straight from a store, in one pass: sixteen bytes a row are held, and no files are made."""
+    found: dict[tuple[str, str], array[int]] = {}
+    for batch in store.export_touchpoints():
+        for _, row in batch:
+            for key in (("source", row.source), ("department", row.department)):
+                found.setdefault(key, array("q")).append(row.ingested_time)
+    return _feeds({key: np.frombuffer(times, np.int64) for key, times in found.items()}, now, limits)
+
+
+def _feeds(arrivals: Mapping[tuple[str, str], Int64], now: int, limits: Monitoring) -> list[Feed]:
+    feeds = []
+    for (kind, name), times in sorted(arrivals.items()):
+        known = np.unique(times[times <= now])
+        if len(known) and f"{kind}:{name}" not in limits.ignored_feeds:
+            feeds.append(feed_at(kind, name, known, now, limits))
+    return feeds
 
 
 def feed_at(kind: str, name: str, arrivals: Int64, now: int, limits: Monitoring) -> Feed:

@@ -15,7 +15,7 @@ from data_contracts.errors import TooLittleData
 from data_contracts.times import DAY, format_time
 from learning.drift import Finding, Stability, drift
 from learning.export import make_export
-from learning.feeds import Feed, feeds_of, silent_feeds
+from learning.feeds import Feed, feeds_of, feeds_of_store, silent_feeds
 from learning.parity import Parity, compare_features, sampled_decisions
 from learning.recent import recent_rows
 from learning.shelf import Shelf
@@ -136,6 +136,25 @@ def monitor(
     )
 
 
+def watch_feeds(
+    database: str,
+    configuration: Configuration,
+    home: Path,
+    *,
+    until: int | None = None,
+    clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
+) -> Monitored:
+    """Look at the feeds alone: one pass over the touchpoints, cheap enough for every quarter of an hour."""
+    now = clock() if until is None else until
+    store = open_store(database, home, HistoryBounds.of(configuration))
+    try:
+        feeds = feeds_of_store(store, now, configuration.monitoring)
+    finally:
+        store.close()
+    notes = ("Only the feeds were looked at.",)
+    return Monitored(now, now, None, (), (), tuple(feeds), Parity(), 0, 0, notes)
+
+
 def _read(store: Store, configuration: Configuration, now: int) -> Inputs:
     """What was known by now, through the same export and contract as training; the files go at once."""
     with tempfile.TemporaryDirectory(prefix="tact-monitor-") as name:
@@ -144,7 +163,7 @@ def _read(store: Store, configuration: Configuration, now: int) -> Inputs:
             Path(name) / "export",
             now,
             configuration.vocabulary.role("contact"),
-            configuration.retraining.max_touchpoints,
+            configuration.retraining,
         )
         if not made.touchpoints:
             raise TooLittleData(f"the database holds no touchpoint that was known by {format_time(now)}")

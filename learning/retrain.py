@@ -137,7 +137,7 @@ def _exported(
                 folder,
                 until,
                 configuration.vocabulary.role("contact"),
-                configuration.retraining.max_touchpoints,
+                configuration.retraining,
                 stage.told,
             )
             stage.told(found.told())

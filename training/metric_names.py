@@ -106,6 +106,7 @@ METRICS: dict[str, str] = {
     },
     **_POLICY,
     **_AGAINST_CHAMPION,
+    "search_score": "Mean log loss over the baselines', on the calibration slice (training.search); below 1 is better.",
     "train_seconds": "Wall time of training, reading included.",
     "train_rows": "Rows that the contact models were fitted on.",
     "calibration_rows": "Rows that they were calibrated on.",

@@ -22,7 +22,7 @@ from training.figures import all_figures
 from training.fitting import Fitted, fit
 from training.gates import GateResult, Promote, gate
 from training.inputs import Inputs, read_inputs, span
-from training.model_card import model_card, summary_lines
+from training.model_card import model_card, registered_page, summary_lines
 from training.progress import SilentStages
 from training.reference import Rows, profile
 from training.registry import (
@@ -134,6 +134,7 @@ def train(
         if decision.promoted:
             run.alias(CHAMPION, version)
             run.version_tag(version, PROMOTED_TAG, now_text())
+            run.describe_model(registered_page(version, fitted, decision, notes))
         ids = run.ids
         stage.told(f"version {version} of run {ids.run_id[:8]}")
     if decision.promoted:

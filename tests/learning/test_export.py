@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from data_contracts.columns import DECISIONS, TOUCHPOINTS
-from data_contracts.configuration import Configuration
+from data_contracts.configuration import Configuration, Retraining
 from data_contracts.errors import AlreadyRunning
 from data_contracts.tables import validated
 from data_contracts.times import HOUR
@@ -52,7 +52,7 @@ def filled(database: Database) -> Store:
 
 
 def test_the_export_is_the_log_as_the_contract_has_it(database: Database, tmp_path: Path) -> None:
-    made = make_export(filled(database), tmp_path / "out", END, CONTACTS, 10**6)
+    made = make_export(filled(database), tmp_path / "out", END, CONTACTS, Retraining())
     assert (made.touchpoints, made.decisions, made.share) == (42, 5, 1.0)
     assert made.data_end == START + 39 * HOUR + 1_000_000
     table = validated(made.touchpoint_files, "touchpoints", Configuration()).frame
@@ -72,7 +72,7 @@ def test_the_export_is_the_log_as_the_contract_has_it(database: Database, tmp_pa
 def test_beyond_the_limit_whole_customers_are_left_out(database: Database, tmp_path: Path) -> None:
     store = database.store()
     store.ingest([(f"c-{n % 200}", touchpoint(f"t-{n}", n / 100)) for n in range(4_000)])
-    made = make_export(store, tmp_path / "out", END, CONTACTS, 2_000)
+    made = make_export(store, tmp_path / "out", END, CONTACTS, Retraining(max_touchpoints=2_000))
     assert 0 < made.touchpoints <= 2_000 and 0 < made.share < 1
     kept = pd.read_parquet(made.touchpoint_files)
     assert kept.groupby("customer_id").size().eq(20).all(), "no history is cut in two"
@@ -81,7 +81,7 @@ def test_beyond_the_limit_whole_customers_are_left_out(database: Database, tmp_p
 def test_a_finished_export_is_known_again_and_a_broken_one_is_not(sqlite: Database, tmp_path: Path) -> None:
     root, url = tmp_path / "exports", "sqlite:///tact.db"
     folder = root / export_name(url, END)
-    made = make_export(filled(sqlite), folder, END, CONTACTS, 10**6)
+    made = make_export(filled(sqlite), folder, END, CONTACTS, Retraining())
     assert finished_export(folder) == made and pending_exports(root, url) == [made]
     assert pending_exports(root, "sqlite:///other.db") == []
     folder.rename(root / f"{folder.name}.part")
@@ -107,3 +107,9 @@ def test_the_lock_keeps_others_out_until_its_holder_is_killed(tmp_path: Path) ->
     holder.join()
     with only_run(tmp_path / "lock"):
         pass
+
+
+def test_old_decisions_are_left_out_and_histories_stay(sqlite: Database, tmp_path: Path) -> None:
+    store = filled(sqlite)
+    made = make_export(store, tmp_path / "out", END, CONTACTS, Retraining(decision_days=99.5 / 24))
+    assert (made.touchpoints, made.decisions) == (42, 1), "only d-2 was decided an hour after the start"
