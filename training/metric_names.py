@@ -95,6 +95,10 @@ _AGAINST_CHAMPION = {
     f"policy_change{bound}": f"policy_gain_rule less the champion's on the same rows{told}; above 0 is better."
     for bound, told in (("", ""), ("_low", ", lower bound"), ("_high", ", upper bound"))
 }
+_AGAINST_CHAMPION |= {
+    "segments_guarded": "Figures by department, goal and for new customers with enough rows to guard.",
+    "segments_worse": "Those of them whose interval (widened for their number) is worse than the champion's.",
+}
 
 METRICS: dict[str, str] = {
     **_GOAL,
@@ -111,6 +115,7 @@ METRICS: dict[str, str] = {
     **_POLICY,
     **_PRICE,
     **_AGAINST_CHAMPION,
+    "search_score": "Mean log loss over the baselines', on the calibration slice (training.search); below 1 is better.",
     "train_seconds": "Wall time of training, reading included.",
     "train_rows": "Rows that the contact models were fitted on.",
     "calibration_rows": "Rows that they were calibrated on.",

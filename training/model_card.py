@@ -10,6 +10,23 @@ from training.fitting import Fitted
 from training.gates import GateResult
 from training.inputs import Inputs, span
 
+PURPOSE = (
+    "**For:** deciding whether a message to a customer is sent now, later or not at all. "
+    "It scores messages, not people; it is not made for credit, prices, employment or anything of that kind."
+)
+
+
+def registered_page(version: str, fitted: Fitted, gate: GateResult, notes: Sequence[str]) -> str:
+    """What the registered model's page says: what it is for and not for, and where its champion is weak."""
+    weak = (
+        "\n".join(f"- {line}" for line in [*summary_lines(fitted)[1:], *notes]) or "- Nothing was found amiss."
+    )
+    return (
+        f"{PURPOSE}\n\nOne version is one bundle: goal, help and interruption models with everything that an answer "
+        f"needs. The service uses the version with the alias `champion`.\n\n**Champion {version}:** {gate.reason}.\n\n"
+        f"**Where it is weak**\n{weak}\n\nThe version's own description is its model card."
+    )
+
 
 def summary_lines(fitted: Fitted) -> list[str]:
     """One sentence for each thing that a reader must know before trusting a number."""
@@ -55,8 +72,7 @@ def model_card(
     text = [
         "# Tact model card",
         "",
-        "**For:** deciding whether a message to a customer is sent now, later or not at all. "
-        "It scores messages, not people; it is not made for credit, prices, employment or anything of that kind.",
+        PURPOSE,
         "",
         f"**Evidence for lift:** {_evidence(observational, fitted.has_control)}.",
         "",
