@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from data_contracts.errors import StoreUnavailable, TactError
 from data_contracts.messages import ConfirmAnswer, ConfirmRequest, TimelineRequest
+from policy.late_sends import still_fits
+from policy.situation import Send
 from serving.access import Caller
 from serving.ingesting import TIMELINE_LIMIT, ingest, timeline_answer
 from serving.parsing import DecideCall, parse, parse_decide
 from serving.problems import problem_bytes
 from serving.runtime import Runtime
+from serving.store import Snapshot
 
 
 def check_departments(call: DecideCall, caller: Caller) -> None:
@@ -48,8 +51,11 @@ def confirm(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
         rows = runtime.store.decision(request.decision_id).rows
         theirs = [row.department or "" for row in rows if row.message_id == request.message_id]
         caller.check(("message_id", department) for department in theirs)
-    now = runtime.answering.clock()
-    state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, now)
+
+    def fits(send: Send, snapshot: Snapshot) -> bool:
+        return still_fits(send, snapshot.columns, snapshot.sends, runtime.configuration)
+
+    state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, fits)
     runtime.metrics.confirms.labels(state).inc()
     answer = ConfirmAnswer(decision_id=request.decision_id, message_id=request.message_id, state=state)
     return answer.model_dump_json().encode()

@@ -22,12 +22,13 @@ from policy.situation import Send
 from serving import postgres_records
 from serving import postgres_statements as statements
 from serving.addresses import postgres_address
-from serving.confirmation import STATES, confirmed_state
+from serving.confirmation import STATES, LoggedSend, check_late, confirmed_state, may_be_late
 from serving.history import HistoryBounds, PackedHistory, assembled, decoded_row, rebuilt, storable
 from serving.postgres_database import PostgresDatabase, storable_values
 from serving.store import (
     DecisionRow,
     EarlierAnswer,
+    Fits,
     LockedCustomer,
     Outcome,
     SendOutcome,
@@ -35,6 +36,7 @@ from serving.store import (
     SnapshotKey,
     StoredDecision,
     Timeline,
+    no_room,
 )
 
 _Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -151,23 +153,31 @@ class PostgresStore:
             yield _Locked(self, cursor, customer_id)
 
     def confirm(
-        self, decision_id: str, message_id: str, outcome: SendOutcome, now: int
+        self, decision_id: str, message_id: str, outcome: SendOutcome, fits: Fits = no_room
     ) -> Literal["sent", "released"]:
         key = (decision_id, message_id)
-        if self._database.call(statements.SETTLE_RESERVED, (STATES[outcome], *key)):
+        [(settled,)] = self._database.call(statements.SETTLE_IN_TIME, (*key, STATES[outcome]))
+        if settled:
             return STATES[outcome]
 
+        def logged(cursor: _Cursor) -> LoggedSend | None:
+            row = cursor.execute(statements.LOGGED_SEND, key).fetchone()
+            return None if row is None else LoggedSend(*row)
+
         def settle(cursor: _Cursor) -> Literal["sent", "released"]:
-            found = cursor.execute(statements.LOGGED_SEND, key).fetchone()
+            found = logged(cursor)
             if found is not None:
                 # Now nobody else moves the state; what it is has to be read again.
-                cursor.execute(statements.HOLD_CUSTOMER, (found[0],))
-                found = cursor.execute(statements.LOGGED_SEND, key).fetchone()
-            customer_id, action, state = found or (None, None, None)
-            wanted = confirmed_state(decision_id, message_id, action, state, outcome)
-            if state != wanted:
+                cursor.execute(statements.HOLD_CUSTOMER, (found.customer_id,))
+                found = logged(cursor)
+            wanted = confirmed_state(decision_id, message_id, found, outcome)
+            if found is not None and found.state != wanted:
+                asked = (found.customer_id, found.reserved_until, *key)
+                if may_be_late(found, wanted) and cursor.execute(statements.LATER_SEND, asked).fetchone():
+                    snapshot = _Locked(self, cursor, found.customer_id).snapshot(())
+                    check_late(decision_id, message_id, found, snapshot, fits)
                 cursor.execute(statements.SETTLE_SEND, (wanted, *key))
-                cursor.execute(statements.MOVE_VERSION, (customer_id,))
+                cursor.execute(statements.MOVE_VERSION, (found.customer_id,))
             return wanted
 
         return self._database.transaction(settle)

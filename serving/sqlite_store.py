@@ -22,7 +22,7 @@ from policy.situation import Send
 from serving import sqlite_records
 from serving import sqlite_statements as statements
 from serving.addresses import sqlite_address
-from serving.confirmation import confirmed_state
+from serving.confirmation import LoggedSend, check_late, confirmed_state, may_be_late
 from serving.history import (
     HistoryBounds,
     PackedHistory,
@@ -36,6 +36,7 @@ from serving.sqlite_records import rows_after
 from serving.store import (
     DecisionRow,
     EarlierAnswer,
+    Fits,
     LockedCustomer,
     Outcome,
     SendOutcome,
@@ -43,6 +44,7 @@ from serving.store import (
     SnapshotKey,
     StoredDecision,
     Timeline,
+    no_room,
 )
 
 
@@ -111,14 +113,18 @@ class SqliteStore:
             yield _Locked(self, connection, customer_id)
 
     def confirm(
-        self, decision_id: str, message_id: str, outcome: SendOutcome, now: int
+        self, decision_id: str, message_id: str, outcome: SendOutcome, fits: Fits = no_room
     ) -> Literal["sent", "released"]:
         def settle(connection: sqlite3.Connection) -> Literal["sent", "released"]:
             key = (decision_id, message_id)
-            found = connection.execute(statements.LOGGED_SEND, key).fetchone()
-            action, state = found or (None, None)
-            wanted = confirmed_state(decision_id, message_id, action, state, outcome)
-            if state != wanted:
+            row = connection.execute(statements.LOGGED_SEND, key).fetchone()
+            found = None if row is None else LoggedSend(*row)
+            wanted = confirmed_state(decision_id, message_id, found, outcome)
+            if found is not None and found.state != wanted:
+                asked = (found.customer_id, found.reserved_until, *key)
+                if may_be_late(found, wanted) and connection.execute(statements.LATER_SEND, asked).fetchone():
+                    snapshot = self._snapshot(connection, SnapshotKey(found.customer_id, ()))
+                    check_late(decision_id, message_id, found, snapshot, fits)
                 connection.execute(statements.SETTLE_SEND, (wanted, *key))
                 connection.execute(statements.MOVE_VERSION_OF_DECISION, (decision_id,))
             return wanted

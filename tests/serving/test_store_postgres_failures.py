@@ -200,7 +200,7 @@ def test_a_broken_line_is_mended(postgresql: Database) -> None:
         postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tact'")
     assert store.commit(outcome("d", "c", sends=["m"]), store.snapshot("c", []))
     postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tact'")
-    assert store.confirm("d", "m", "sent", START) == "sent"
+    assert store.confirm("d", "m", "sent") == "sent"
 
 
 def test_read_only(postgresql: Database) -> None:
@@ -290,7 +290,7 @@ def test_nothing_of_a_session_is_needed(
     for number in range(12):
         ingest(store, f"t-{number}")
         decide_once(store, "c", f"d-{number}", START, START + 1)
-        store.confirm(f"d-{number}", f"m-d-{number}", "sent", START) if number < 3 else None
+        store.confirm(f"d-{number}", f"m-d-{number}", "sent") if number < 3 else None
     with store.locked("c") as customer:
         assert customer.commit(outcome("last", "c"), customer.snapshot([]))
     assert len(list(store.export_touchpoints(batch_size=5))) == 3
