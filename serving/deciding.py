@@ -13,7 +13,6 @@ from typing import cast
 
 from data_contracts.configuration import Configuration
 from data_contracts.times import HOUR
-from features.builder import HISTORY_LIMIT
 from features.columns import Int64, TouchpointColumns
 from features.packing import TouchpointRow
 from models.bundle import Bundle
@@ -116,7 +115,7 @@ def plan(
         columns_with_sends(columns, snapshot.sends, now, contact_type),
         call.candidates,
         now,
-        HISTORY_LIMIT,
+        bundle.configuration.service.history_limit,  # what the models were trained under
     )
     start = stages.add("features", start)
     policy = configuration.policy

@@ -189,8 +189,7 @@ class PostgresStore:
         return self._database.transaction(lambda cursor: postgres_records.decision(cursor, decision_id))
 
     def history(self, customer_id: str) -> TouchpointColumns:
-        rows = self._database.call(statements.ALL_ROWS, (customer_id,))
-        return columns_of_rows(decoded_row(*row[2:]) for row in rows)
+        return _history(self._database.call, customer_id)
 
     def compact(self, customer_ids: Sequence[str]) -> int:
         distinct = sorted(set(customer_ids))
@@ -302,9 +301,16 @@ class _Locked:
         [(code,)] = self._call(statements.COMMIT, self._store._parameters(outcome, snapshot))
         return _committed(outcome, code)
 
+    def history(self, customer_id: str) -> TouchpointColumns:
+        return _history(self._call, customer_id)
+
     def _call(self, statement: str, parameters: Any) -> list[tuple[Any, ...]]:
         with storable_values():
             return self._cursor.execute(statement, parameters).fetchall()
+
+
+def _history(call: Any, customer_id: str) -> TouchpointColumns:
+    return columns_of_rows(decoded_row(*row[2:]) for row in call(statements.ALL_ROWS, (customer_id,)))
 
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:

@@ -138,8 +138,7 @@ class SqliteStore:
         return self._database.read(lambda connection: sqlite_records.decision(connection, decision_id))
 
     def history(self, customer_id: str) -> TouchpointColumns:
-        rows = self._database.read(lambda connection: rows_after(connection, customer_id, 0))
-        return columns_of_rows(decoded_row(*row[1:]) for row in rows)
+        return self._database.read(lambda connection: _history(connection, customer_id))
 
     def compact(self, customer_ids: Sequence[str]) -> int:
         # One transaction a customer: a long one would keep decisions waiting.
@@ -223,6 +222,13 @@ class _Locked:
     def commit(self, outcome: Outcome, snapshot: Snapshot) -> bool:
         with storable_values():
             return _commit(self._connection, outcome, snapshot, self._store._packed(snapshot))
+
+    def history(self, customer_id: str) -> TouchpointColumns:
+        return _history(self._connection, customer_id)
+
+
+def _history(connection: sqlite3.Connection, customer_id: str) -> TouchpointColumns:
+    return columns_of_rows(decoded_row(*row[1:]) for row in rows_after(connection, customer_id, 0))
 
 
 def _commit(

@@ -186,6 +186,9 @@ class LockedCustomer(Protocol):
     def commit(self, outcome: Outcome, snapshot: Snapshot) -> bool:
         """As `Store.commit`; False only where the decision id was taken meanwhile for the same body."""
 
+    def history(self, customer_id: str) -> TouchpointColumns:
+        """As `Store.history`."""
+
 
 class Store(Protocol):
     """A database behind the service; see the module's text for what holds for every method."""

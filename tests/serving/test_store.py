@@ -437,6 +437,8 @@ def test_history_has_all_rows(database: Database) -> None:
     assert (len(snapshot.columns), snapshot.left_out) == (10, 20)
     assert store.history("c").event_time.tolist() == columns_of_rows(rows).event_time.tolist()
     assert len(store.history("nobody")) == 0
+    with store.locked("c") as customer:
+        assert customer.history("c").event_time.tolist() == columns_of_rows(rows).event_time.tolist()
 
 
 @pytest.mark.parametrize(
