@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from data_contracts.configuration import Configuration
-from features.columns import TouchpointColumns
+from features.columns import TouchpointColumns, identifier_hash
+from features.packing import selected
 from policy.contact_rules import Ledger
 from policy.situation import Send, live_sends, situation
 
@@ -39,13 +40,21 @@ def still_fits(
     others = list(sends)
     if send in others:
         others.remove(send)
+    if any(other.message_id == send.message_id for other in others):
+        return False  # the message was let out again: it must not be two
     # Of the confirmed ones: a reservation may be released, and then the newest would be another.
     newest = max((other.decided_at for other in others if other.state == "sent"), default=0)
     counted = [replace(other, state="sent") for other in live_sends(others, newest)]
-    seen = situation(
-        columns, now=_ALL_TIMES, candidates=(), sends=counted, first_asked={}, configuration=configuration
-    )
-    ledger = Ledger(configuration.policy.caps)
-    for touch in seen.touches:
-        ledger.add(touch.time, touch.department, touch.channel)
-    return ledger.blocking(send.decided_at, send.department, send.channel) is None
+    # A row says when a message went out, which is later than it was let out; decisions that were
+    # made in between counted the one time, those since count the other.
+    unreported = ~np.isin(columns.message, [identifier_hash(other.message_id) for other in counted])
+    for rows in (columns, selected(columns, np.flatnonzero(unreported))):
+        seen = situation(
+            rows, now=_ALL_TIMES, candidates=(), sends=counted, first_asked={}, configuration=configuration
+        )
+        ledger = Ledger(configuration.policy.caps)
+        for touch in seen.touches:
+            ledger.add(touch.time, touch.department, touch.channel)
+        if ledger.blocking(send.decided_at, send.department, send.channel) is not None:
+            return False
+    return True

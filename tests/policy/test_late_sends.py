@@ -37,10 +37,14 @@ def contact(message: str, hour: int) -> TouchpointRow:
         ([other(2, "reserved", until=31), other(30, "sent", message="newest")], [], False),
         # Releasing the newest reservation would let the one before it pass unasked.
         ([other(2, "reserved"), other(30, "reserved", message="newest")], [], False),
+        ([other(30, "reserved", message="late")], [], False),
         ([], [contact("of another system", 3)], False),
         ([], [contact("of another system", 40)], True),
         ([other(2, "sent")], [contact("late", 1)], True),
-        ([other(2, "sent")], [contact("other", 30)], True),
+        # A touch counts when it was let out and when it went out.
+        ([other(2, "sent")], [contact("other", 30)], False),
+        ([other(30, "sent")], [contact("other", 2)], False),
+        ([other(30, "sent")], [contact("other", 31)], True),
     ],
 )
 def test_what_counts_beside_a_late_send(others: list[Send], contacts: list[TouchpointRow], fits: bool) -> None:
