@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,9 @@ def export_champion(home: Path) -> str | None:
     if not (target / name / "bundle.json").exists():
         with tempfile.TemporaryDirectory(dir=target, prefix=".incoming-") as folder:
             bundle = _download(home, version, Path(folder))
-            file = bundle / "bundle.json"
-            raw = json.loads(file.read_text(encoding="utf-8"))
-            raw["description"]["version"] = str(version.version)
-            file.write_text(json.dumps(raw, indent=1), encoding="utf-8")
+            found = load_bundle(bundle)
+            numbered = {**found.description, "version": str(version.version)}
+            replace(found, description=numbered).save(bundle)
             load_bundle(bundle)
             shutil.rmtree(target / name, ignore_errors=True)
             bundle.rename(target / name)
