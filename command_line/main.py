@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": ("command_line.serve", "Run the service with the champion."),
     "ingest": ("command_line.ingest", "Send touchpoints to the service or into its database."),
     "decide": ("command_line.decide", "Ask about messages and print the ranked answer."),
+    "replay": ("command_line.replay", "Ask a logged decision again and say what differs."),
     "report": ("command_line.report", "One page: the departments' metrics beside the customer's experience."),
     "ui": ("command_line.ui", "Open the MLflow UI on the same tracking store."),
 }

@@ -54,6 +54,23 @@ def champion_bundle(home: Path) -> tuple[str, Bundle] | None:
         return str(version.version), load_bundle(_download(home, version, Path(folder)))
 
 
+def version_bundle(home: Path, version: str) -> Bundle | None:
+    """The bundle of a registered version under its number; None where the registry has no such version."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client(home).get_model_version(MODEL_NAME, version)
+    except MlflowException:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return _numbered(load_bundle(_download(home, found, Path(folder))), version)
+
+
+def _numbered(bundle: Bundle, version: str) -> Bundle:
+    """A run's bundle doesn't know yet under which number it was registered."""
+    return replace(bundle, description={**bundle.description, "version": version})
+
+
 def export_champion(home: Path) -> str | None:
     """Put the champion's bundle where the service reads it; returns its version, None for no champion.
 
@@ -69,9 +86,7 @@ def export_champion(home: Path) -> str | None:
     if not (target / name / "bundle.json").exists():
         with tempfile.TemporaryDirectory(dir=target, prefix=".incoming-") as folder:
             bundle = _download(home, version, Path(folder))
-            found = load_bundle(bundle)
-            numbered = {**found.description, "version": str(version.version)}
-            replace(found, description=numbered).save(bundle)
+            _numbered(load_bundle(bundle), str(version.version)).save(bundle)
             load_bundle(bundle)
             shutil.rmtree(target / name, ignore_errors=True)
             bundle.rename(target / name)

@@ -149,7 +149,14 @@ class Sender:
         if status == 200:
             self._told.confirmed(said["decision_id"], said["message_id"], json.loads(text)["state"])
             if said["outcome"] == "sent" and self._rng.random() < 0.3:
-                self.report(message_id=said["message_id"], decision_id=said["decision_id"])
+                messages = {one["message_id"]: one for one in request(said["decision_id"])["candidates"]}
+                message = messages[said["message_id"]]
+                self.report(
+                    message_id=said["message_id"],
+                    decision_id=said["decision_id"],
+                    department=message["department"],
+                    channel=message["channel"],
+                )
         elif status == 409 and b"reservation" in text and said["outcome"] == "sent":
             self._told.note("too late")
         else:

@@ -26,7 +26,7 @@ from serving.batching import ATTEMPTS
 from serving.champion import Champion, find_bundle, rehearse, synthetic_rehearsals
 from serving.claims import Abandoned, Claim
 from serving.deciding import plan
-from serving.feature_log import unpack_features
+from serving.feature_log import AskedRequest, unpack_features
 from serving.history import HistoryBounds
 from serving.metrics import Metrics
 from serving.parsing import DecideCall, parse_decide
@@ -170,13 +170,15 @@ def test_the_logged_features_are_those_of_the_history(bench: Bench) -> None:
     np.testing.assert_array_equal(seen.own, design.own)
     assert seen.model_version == "3" and seen.situation["now"] == bench.now
     assert sorted(answer["goal"]["probabilities"].values()) == sorted(seen.goals.tolist())
-    for blob, told in ((b"", "damaged"), (b"\x91\x01", "damaged"), (b"\x91\x02", "format 2, expected 1")):
+    for blob, told in ((b"", "damaged"), (b"\x91\x01", "damaged"), (b"\x91\x03", "format 3, expected 2")):
         with pytest.raises(ValueError, match=told):
             unpack_features(blob)
 
 
-def test_the_golden_features_of_format_1_are_still_read() -> None:
-    seen = unpack_features((Path(__file__).parents[1] / "golden" / "feature_log_1.bin").read_bytes())
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_golden_features_of_each_format_are_still_read(version: int) -> None:
+    file = Path(__file__).parents[1] / "golden" / f"feature_log_{version}.bin"
+    seen = unpack_features(file.read_bytes())
     np.testing.assert_array_equal(seen.shared, np.asarray([[0, 1.5, np.nan, -2]], np.float32))
     np.testing.assert_array_equal(seen.own, np.asarray([[0, np.nan], [3, 4]], np.float32))
     assert seen.model_version == "7" and seen.goals.tolist() == [0.25, 0.75]
@@ -185,6 +187,8 @@ def test_the_golden_features_of_format_1_are_still_read() -> None:
         "opted_out": ["sms"], "zones": ["UTC"], "sent": {"m-0": 1}, "reserved": {"m-1": 2},
         "first_asked": {"m-2": 3}, "is_new": False,
     }  # fmt: skip
+    asked_then = AskedRequest("shadow", True, False, ("m-2", "m-3"), (None, "g"))
+    assert seen.request == (asked_then if version > 1 else None)
 
 
 def test_a_plan_can_be_repeated(bench: Bench) -> None:
