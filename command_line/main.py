@@ -23,6 +23,7 @@ COMMANDS = {
     "ingest": ("command_line.ingest", "Send touchpoints to the service or into its database."),
     "decide": ("command_line.decide", "Ask about messages and print the ranked answer."),
     "replay": ("command_line.replay", "Ask a logged decision again and say what differs."),
+    "forget": ("command_line.forget", "Erase everything that is stored about a customer."),
     "report": ("command_line.report", "One page: the departments' metrics beside the customer's experience."),
     "ui": ("command_line.ui", "Open the MLflow UI on the same tracking store."),
 }

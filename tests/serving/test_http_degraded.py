@@ -130,6 +130,7 @@ def test_a_spoilt_database_is_told_and_mends(bundle: Path, tmp_path: Path) -> No
             ("/confirm", {"decision_id": "d-away", "message_id": "receipt", "outcome": "sent"}),
             ("/ingest", {"touchpoints": [touchpoint("t-1")]}),
             ("/timeline", {"customer_id": "c-1"}),
+            ("/forget", {"customer_id": "c-1"}),
         ):
             refused = live.post(path, call)
             problem(refused, 503)
