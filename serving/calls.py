@@ -51,7 +51,10 @@ def confirm(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
         caller.check(("message_id", department) for department in theirs)
 
     def fits(send: Send, snapshot: Snapshot) -> bool:
-        return still_fits(send, snapshot.columns, snapshot.sends, runtime.configuration)
+        has_room = still_fits(send, snapshot.columns, snapshot.sends, runtime.configuration)
+        if not has_room:
+            runtime.metrics.confirms.labels("late").inc()
+        return has_room
 
     state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, fits)
     runtime.metrics.confirms.labels(state).inc()
