@@ -121,6 +121,12 @@ def plan_wait(
         soon = [time for time in moments if time >= standing.situation.now + CASE_CHECK]
         moment = soon[0] if case_opens and soon else moments[-1]
         return _settled(standing, place, moment, reasons, recheck_on)
+    if later is not None and later.worth >= minimum - standing.policy.patience:
+        moments = later_moments(standing, place)
+        if moments:
+            soon = [time for time in moments if time >= standing.situation.now + DAY]
+            again = reason("not_yet")
+            return _settled(standing, place, soon[0] if soon else moments[-1], [*reasons, again], recheck_on)
     if later is None:
         return Draft(place, "suppress", [*reasons, reason("no_moment")])
     told = "No allowed moment left in the message's life is expected to help more than it interrupts."
