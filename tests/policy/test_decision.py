@@ -220,7 +220,7 @@ def test_a_promise_is_made_only_where_it_holds() -> None:
 def test_what_falls_short_by_little_is_looked_at_again_until_its_life_ends() -> None:
     situation = a_situation(candidate(expires_at=NOW + 60 * HOUR))
     scorer = FakeScorer(always(0.0, 0.02))
-    first = ask(situation, scorer, a_policy())["m-1"]
+    first = ask(situation, scorer, a_policy(patience=0.05))["m-1"]
     assert first.action == "wait" and codes(first) == ["low_value", "not_yet"]
     assert first.wait_until is not None and first.wait_until >= NOW + DAY
     assert ask(situation, scorer, a_policy(patience=0.03))["m-1"].action == "suppress"
@@ -228,7 +228,7 @@ def test_what_falls_short_by_little_is_looked_at_again_until_its_life_ends() -> 
     moment, seen = NOW, 0
     while True:
         again = a_situation(candidate(expires_at=NOW + 60 * HOUR), now=moment, first_asked={"m-1": NOW})
-        verdict = ask(again, scorer, a_policy())["m-1"]
+        verdict = ask(again, scorer, a_policy(patience=0.05))["m-1"]
         if verdict.action != "wait":
             break
         assert verdict.wait_until is not None and verdict.wait_until > moment
