@@ -19,13 +19,13 @@ from evaluation.model_scores import ModelScores
 from evaluation.study import Model, Study
 from evaluation.values import policy_value
 from models.bundle import Bundle
-from tests.training.planted import CONFIGURATION, HOUR, company, true_lift, write
+from tests.training.planted import HOUR, QUICK, company, true_lift, write
 from training.fitting import fit
 from training.inputs import Inputs, read_inputs
 from training.progress import SilentStages
 
-FREE: Configuration = CONFIGURATION.model_copy(
-    update={"policy": CONFIGURATION.policy.model_copy(update={"caps": (), "quiet_hours": False})}
+FREE: Configuration = QUICK.model_copy(
+    update={"policy": QUICK.policy.model_copy(update={"caps": (), "quiet_hours": False})}
 )
 """No rule stands in the way, so that what a policy sends is known by hand."""
 
@@ -85,6 +85,7 @@ def test_an_earlier_period_is_marked_as_seen(learnt: tuple[Inputs, Bundle]) -> N
     assert any("champion was fitted on rows until" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_rules_cover_the_truth_over_seeds(tmp_path: Path) -> None:
     covered = 0
     for seed in range(5):

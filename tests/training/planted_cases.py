@@ -29,7 +29,8 @@ CONFIGURATION: Configuration = configuration_from(
             "progress": ["purchased"],
             "harm": ["cancelled"],
         },
-        "training": {"rounds": 80, "minimum_customers": 20, "minimum_rows": 200, "minimum_positives": 30},
+        "training": {"rounds": 80, "minimum_customers": 20, "minimum_rows": 200, "minimum_positives": 30}
+        | {"max_goal_rows": 4_000},
     }
 )
 
