@@ -79,6 +79,23 @@ def test_a_models_value_is_the_planted_one_on_rows_that_it_has_not_seen(learnt: 
 
 
 @pytest.mark.slow
+def test_a_field_that_is_the_treatment_decides_nothing(learnt: tuple[Inputs, Bundle], tmp_path: Path) -> None:
+    _, bundle = learnt
+    touchpoints, decisions = company(12, 200)
+    # This log learns a message's topic when it goes out, and the model knows that offers are good.
+    decisions["topic"] = decisions["topic"].where(decisions["action"] == "send", None)
+    inputs = read_inputs(*write(tmp_path, touchpoints, decisions), FREE, None)
+    found = valued(inputs, (Model("champion", bundle),), since=0)
+    assert any("The field topic tells what was sent" in note for note in found.notes)
+    sends = next(one for one in found.policies if one.name == "champion").contender.sends
+    rows = found.study.logged.rows
+    keen = rows.customer % 2 == 0
+    for group in (keen, ~keen):
+        arms = [sends[group & arm].mean() for arm in (rows.sent, ~rows.sent)]
+        assert abs(arms[0] - arms[1]) < 0.1, "what is sent may not depend on what was"
+
+
+@pytest.mark.slow
 def test_an_earlier_period_is_marked_as_seen(learnt: tuple[Inputs, Bundle]) -> None:
     inputs, bundle = learnt
     found = valued(inputs, (Model("champion", bundle),), since=0)
