@@ -168,7 +168,7 @@ def test_a_few_sends_of_one_arm_alone_are_refused() -> None:
     assert found.refusal is not None and "held back" in found.refusal
 
 
-@pytest.mark.parametrize(("certain", "sends"), [(0.0, True), (1.0, False)])
+@pytest.mark.parametrize(("certain", "sends"), [(0.0, True), (1.0, False), (0.0005, True)])
 def test_what_the_log_never_did_is_refused(certain: float, sends: bool) -> None:
     sent, chance = log_of(1_000, 0.5)
     logged_chance = np.r_[chance, np.full(400, certain)]
