@@ -8,7 +8,7 @@ export BENTOML_DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help install demo test test-quick check bench bench-decisions bench-evaluation serve lock bento clean
+.PHONY: help install demo test test-quick check bench bench-decisions bench-evaluation loop serve lock bento clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ bench-decisions: install ## policies against one another where the truth is know
 
 bench-evaluation: install ## values of policies from logs against the truth, over 20 companies
 	@$(BIN)/python -m benchmarks.evaluation
+
+loop: install ## half a year of a simulated company that learns from its own log (LOOP=--quick: two minutes)
+	@$(BIN)/python -m benchmarks.half_year $(LOOP)
 
 serve: install ## the service with the champion on 127.0.0.1:3000
 	@$(BIN)/tact serve

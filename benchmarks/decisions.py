@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, replace
 from multiprocessing import get_context
@@ -57,23 +57,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun = time.perf_counter()
     plans = plans_of(options)
     print(f"{len(plans)} cells in {options.processes} processes", flush=True)
-    results = _run(plans, options.processes)
-    minutes = (time.perf_counter() - begun) / 60
-    summaries = summaries_of(results)
     command = " ".join(
         ["python -m benchmarks.decisions", *(arguments if arguments is not None else sys.argv[1:])]
     )
-    text = tables(summaries, command, minutes)
+    out, text = Path(options.out), ""
+    for results in _run(plans, options.processes):
+        # After each cell, so that a run that is stopped leaves what it has found.
+        minutes = (time.perf_counter() - begun) / 60
+        summaries = summaries_of(results)
+        some = "" if len(results) == len(plans) else f" ({len(results)} of {len(plans)} cells so far)"
+        text = tables(summaries, command + some, minutes)
+        write_page(out, text)
+        raw = {
+            "command": command,
+            "minutes": round(minutes, 1),
+            "companies": [asdict(one) for one in summaries],
+            "cells": [{"plan": asdict(one.plan), "seconds": one.seconds} for one in results],
+        }
+        out.with_suffix(".json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     print(text)
-    out = Path(options.out)
-    write_page(out, text)
-    raw = {
-        "command": command,
-        "minutes": round(minutes, 1),
-        "companies": [asdict(one) for one in summaries],
-        "cells": [{"plan": asdict(one.plan), "seconds": one.seconds} for one in results],
-    }
-    out.with_suffix(".json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     print(f"written: {out}, {out.with_suffix('.json')}")
     return 0
 
@@ -106,10 +108,14 @@ def summaries_of(results: Sequence[CellResult]) -> list[CompanySummary]:
     return [summarise(group) for group in groups.values()]
 
 
-def _run(plans: Sequence[CellPlan], processes: int) -> list[CellResult]:
-    if processes == 1:
-        return [run_cell(plan, _tell) for plan in plans]
+def _run(plans: Sequence[CellPlan], processes: int) -> Iterator[list[CellResult]]:
+    """All results so far, in the order of the plans, each time that one more is there."""
     done: dict[int, CellResult] = {}
+    if processes == 1:
+        for place, plan in enumerate(plans):
+            done[place] = run_cell(plan, _tell)
+            yield list(done.values())
+        return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         waiting = {pool.submit(run_cell, plan, _tell): place for place, plan in enumerate(plans)}
         for future in as_completed(waiting):
@@ -117,7 +123,7 @@ def _run(plans: Sequence[CellPlan], processes: int) -> list[CellResult]:
             done[place] = future.result()
             seconds = sum(done[place].seconds.values())
             _tell(f"{plans[place].name}: done in {seconds:.0f} s ({len(done)} of {len(plans)})")
-    return [done[place] for place in range(len(plans))]
+            yield [done[one] for one in sorted(done)]
 
 
 def _tell(text: str) -> None:

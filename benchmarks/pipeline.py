@@ -1,6 +1,6 @@
 """Wall time and peak memory of each step, from a simulated history to a trained champion.
 
-    python -m benchmarks.pipeline --customers 1450 14500
+    python -m benchmarks.pipeline --customers 1450 14500 [--out docs/pipeline.md]
 
 Each step is the command that a user runs, as a process of its own; memory is the largest resident
 size of that process and its children, as the operating system counts it.
@@ -15,26 +15,43 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 DAYS = 75
+_HEAD = (
+    "# The pipeline's time and memory",
+    "",
+    "Made by `python -m benchmarks.pipeline --out docs/pipeline.md`: each step is the command that a user runs,",
+    "as a process of its own, imports included; memory is the largest resident size of the process.",
+    "Two cores, nothing else running.",
+    "",
+    "| touchpoints | step | wall s | cpu s | peak MiB |",
+    "|---|---|---|---|---|",
+)
 
 
 def main() -> None:
     """Run every step for each number of customers and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, nargs="+", default=[1_450, 14_500])
+    parser.add_argument("--out", type=Path, default=None, help="write the page here (Markdown)")
     options = parser.parse_args()
-    print("| touchpoints | step | wall s | cpu s | peak MiB |\n|---|---|---|---|---|")
+    lines = list(_HEAD)
+    print("\n".join(_HEAD[-2:]), flush=True)
     for customers in options.customers:
         with tempfile.TemporaryDirectory(prefix="tact-pipeline-") as folder:
-            steps(Path(folder), customers)
+            for line in steps(Path(folder), customers):
+                print(line, flush=True)
+                lines.append(line)
+    if options.out is not None:
+        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def steps(folder: Path, customers: int) -> None:
-    """Simulate, validate, train and ingest in `folder`, a line each."""
+def steps(folder: Path, customers: int) -> Iterator[str]:
+    """Simulate, validate, train and ingest in `folder`, a line of the table each."""
     environment = os.environ | {"TACT_HOME": str(folder / "home")}
     environment.pop("MLFLOW_TRACKING_URI", None)
     touchpoints, decisions = str(folder / "touchpoints.parquet"), str(folder / "decisions.parquet")
@@ -48,7 +65,7 @@ def steps(folder: Path, customers: int) -> None:
     for name, arguments in commands.items():
         wall, cpu, peak = measured([sys.executable, "-m", "command_line.main", name, *arguments], environment)
         rows = pq.read_metadata(touchpoints).num_rows
-        print(f"| {rows:,} | {name} | {wall:.1f} | {cpu:.1f} | {peak:.0f} |", flush=True)
+        yield f"| {rows:,} | {name} | {wall:.1f} | {cpu:.1f} | {peak:.0f} |"
 
 
 def measured(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from benchmarks.live import LiveCompany
 from data_contracts.configuration import Attributes, Configuration
 from data_contracts.times import DAY
+from simulation.company import Company
 from simulation.tables import decision_table, joined_decisions, touchpoint_table
 from training.inputs import Inputs, read_inputs
 
@@ -32,7 +33,7 @@ def inputs_of(company: LiveCompany, history_days: int, configuration: Configurat
         return read_inputs(folder / "touchpoints.parquet", folder / "decisions.parquet", configuration, None)
 
 
-def write_history(company: LiveCompany, end: int, folder: Path) -> None:
+def write_history(company: Company, end: int, folder: Path) -> None:
     """`touchpoints.parquet` and `decisions.parquet` of all that happened and was known by `end` (µs)."""
     rows = company.touchpoints(end)
     decided = joined_decisions(company.decisions)

@@ -38,6 +38,7 @@ from simulation.snapshots import Snapper
 from training.fitting import fit
 from training.inputs import Inputs
 from training.progress import SilentStages
+from training.refitting import refit
 
 START = parse_time("2025-01-06T00:00:00Z")
 _CEILING_SEED = 1_000_003
@@ -108,7 +109,8 @@ class Workshop:
         """What `tact train` makes of the history."""
         inputs = self.inputs
         with self._timed("training"):
-            return fit(inputs, self.configuration, self.plan.seed, SilentStages()).bundle
+            fitted = fit(inputs, self.configuration, self.plan.seed, SilentStages())
+            return refit(fitted, inputs, self.configuration, self.plan.seed, SilentStages())
 
     @cached_property
     def oracle(self) -> LatentOracle:

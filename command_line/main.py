@@ -19,6 +19,10 @@ COMMANDS = {
     "simulate": ("command_line.simulate", "Write the history of a simulated company with known truth."),
     "validate": ("command_line.validate", "Check data against the contract."),
     "train": ("command_line.train", "Train, track and promote a model."),
+    "search": ("command_line.search", "Search over the settings of training."),
+    "retrain": ("command_line.retrain", "Train on the service's own log against the champion."),
+    "rollback": ("command_line.rollback", "Make an earlier version champion again."),
+    "monitor": ("command_line.monitor", "Recent days against the training period; silent feeds."),
     "serve": ("command_line.serve", "Run the service with the champion."),
     "ingest": ("command_line.ingest", "Send touchpoints to the service or into its database."),
     "decide": ("command_line.decide", "Ask about messages and print the ranked answer."),
@@ -76,7 +80,10 @@ def group() -> None:
 
 
 def main() -> None:
-    """Run a command; exit 0, 1 for a failed check, 2 for bad input, 130 when interrupted."""
+    """Run a command; exit 0, 1 for a failed check, 2 for bad input, 130 when interrupted.
+
+    A command's help names further ones that it has.
+    """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     sys.exit(_run())

@@ -66,7 +66,7 @@ def command(
     if seed is not None:
         chosen = configuration.training.model_copy(update={"seed": seed})
         configuration = configuration.model_copy(update={"training": chosen})
-    end = _time(until)
+    end = parsed_time(until)
     # LightGBM, pandas and MLflow take seconds to import, so what can be wrong above is told first.
     from rich.console import Console
 
@@ -84,13 +84,14 @@ def command(
         stages=ConsoleStages(Console(stderr=True)),
     )
     if as_json:
-        click.echo(json.dumps(_summary(outcome), indent=2))
+        click.echo(json.dumps(summary(outcome), indent=2))
     else:
         console = Console(highlight=False)
-        _print(console if console.is_terminal else Console(highlight=False, width=_WIDTH), outcome)
+        print_outcome(console if console.is_terminal else Console(highlight=False, width=_WIDTH), outcome)
 
 
-def _time(text: str | None) -> int | None:
+def parsed_time(text: str | None) -> int | None:
+    """Microseconds of --until; raises InvalidRequest."""
     if text is None:
         return None
     try:
@@ -99,7 +100,8 @@ def _time(text: str | None) -> int | None:
         raise InvalidRequest(f"--until: {error}") from None
 
 
-def _summary(outcome: Outcome) -> dict[str, Any]:
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """What --json prints."""
     from training.model_card import summary_lines
 
     return {
@@ -122,7 +124,7 @@ def _summary(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _print(console: Console, outcome: Outcome) -> None:
+def print_outcome(console: Console, outcome: Outcome) -> None:
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text

@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -125,7 +126,7 @@ class QuietHours(_Section):
             raise ValueError(f"{value!r} is not a time of day; write HH:MM, as in '21:00'")
         return value
 
-    @property
+    @cached_property
     def minutes(self) -> tuple[int, int]:
         """Start and end as minutes since local midnight."""
         start, end = (int(text[:2]) * 60 + int(text[3:]) for text in (self.start, self.end))
@@ -249,6 +250,39 @@ class Training(_Section):
     calibration_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
     test_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    refit: bool = True
+
+
+class Retraining(_Section):
+    """How `tact retrain` learns from the service's own log.
+
+    `decision_days`: older decisions are not learnt from; histories stay whole whatever their age.
+    `max_mismatch_share`: of the sampled decisions, how many may have features that differ from those
+    recomputed from history before nothing is trained.
+    """
+
+    max_touchpoints: Annotated[int, Field(ge=1_000)] = 5_000_000
+    decision_days: Annotated[float, Field(gt=0)] = 365.0
+    sampled_decisions: Annotated[int, Field(ge=0, le=100_000)] = 500
+    max_mismatch_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Monitoring(_Section):
+    """When `tact monitor` calls a difference to the training period a breach; docs/monitoring.md says why."""
+
+    recent_days: Annotated[float, Field(gt=0, le=365)] = 7.0
+    sampled_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
+    minimum_rows: Annotated[int, Field(ge=10)] = 200
+    population_stability: Annotated[float, Field(gt=0)] = 0.25
+    drifted_features_share: Annotated[float, Field(ge=0, le=1)] = 0.10
+    score_change: Annotated[float, Field(gt=0, le=1)] = 0.03
+    rate_change: Annotated[float, Field(gt=0, le=1)] = 0.03
+    calibration_change: Annotated[float, Field(gt=0, le=1)] = 0.03
+    volume_factor: Annotated[float, Field(gt=1)] = 2.0
+    feed_learning_days: Annotated[float, Field(gt=0, le=365)] = 28.0
+    feed_gap_factor: Annotated[float, Field(ge=1, le=100)] = 1.25
+    feed_minimum_arrivals: Annotated[int, Field(ge=2)] = 20
+    ignored_feeds: tuple[str, ...] = ()
 
 
 class Configuration(_Section):
@@ -261,6 +295,8 @@ class Configuration(_Section):
     service: Service = Service()
     vocabulary: Vocabulary = Vocabulary()
     training: Training = Training()
+    retraining: Retraining = Retraining()
+    monitoring: Monitoring = Monitoring()
 
 
 def is_time_zone(name: str) -> bool:

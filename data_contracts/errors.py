@@ -148,3 +148,10 @@ class GateFailed(TactError):
 
     status, problem, title = 422, "gate-failed", "A gate did not pass"
     exit_code = 1
+
+
+class AlreadyRunning(TactError):
+    """Another run holds the lock; a scheduler may simply come again."""
+
+    status, problem, title = 409, "already-running", "Another run is at it"
+    exit_code = 4

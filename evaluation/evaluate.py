@@ -90,7 +90,9 @@ def registered_models(home: Path, names: tuple[str, ...]) -> tuple[Model, ...]:
         if registered is None:
             raise NotFound(f"--model: the registry holds no {_title(name)}; `tact ui` shows what it holds")
         version, bundle = registered
-        found.append(Model(f"version {name}" if name.isdigit() else f"{name} ({version})", bundle))
+        before = registered_bundle(home, name, "evaluated")
+        title = f"version {name}" if name.isdigit() else f"{name} ({version})"
+        found.append(Model(title, bundle, None if before is None else before[1]))
     return tuple(found)
 
 

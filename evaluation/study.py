@@ -36,10 +36,14 @@ QUESTIONS = ("helps", "interrupts", "answers")
 
 
 class Model(NamedTuple):
-    """A registered model: what it is called here, and its bundle."""
+    """A registered model: what it is called here, and its bundle.
+
+    `evaluated` is the same before it was fitted again on all rows, where it was (training.refit).
+    """
 
     name: str
     bundle: Bundle
+    evaluated: Bundle | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def study_of(
     `since` (microseconds) begins the evaluated period; None: where every model's learning ended, since a
     policy that was learnt from the rows that it is valued on looks better than it is. Raises TooLittleData.
     """
-    notes: list[str] = []
+    models, notes = _before_refit(models, inputs.until)
     with stages.stage("rows and outcomes") as stage:
         everything = logged_rows(inputs, configuration)
         begin = _begin(models) if since is None else since
@@ -174,6 +178,21 @@ def _learned_until(bundle: Bundle) -> int:
     """From when on the model has learnt from no row, microseconds; 0 where it does not say."""
     told = bundle.description.get("learned_until") or bundle.description.get("data_until")
     return parse_time(told) if isinstance(told, str) else 0
+
+
+def _before_refit(models: tuple[Model, ...], until: int) -> tuple[tuple[Model, ...], list[str]]:
+    """Models that have learnt from the whole log, as they were before that; and what a reader must know."""
+    chosen, notes = [], []
+    for model in models:
+        if model.evaluated is not None and _learned_until(model.bundle) >= until:
+            chosen.append(Model(model.name, model.evaluated))
+            notes.append(
+                f"{model.name} has learnt from this whole log, so it is valued as it was before it was fitted again "
+                f"on the newest rows: what is served is made by the same steps."
+            )
+        else:
+            chosen.append(model)
+    return tuple(chosen), notes
 
 
 def _begin(models: tuple[Model, ...]) -> int:

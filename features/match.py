@@ -119,6 +119,9 @@ def match_features(
                             inbound_age[side] = age
                 continue
             closed = age >= layout.window_hours
+            decayed = 0.0
+            if own[0] or own[1] or own[2]:
+                decayed = 0.5 ** (age / DEPARTMENT_HALF_LIFE_HOURS)
             for side in range(3):
                 if own[side]:
                     if age <= _SHORT_HOURS:
@@ -129,7 +132,7 @@ def match_features(
                         contact[side, 2] += 1.0
                     if np.isnan(contact_age[side]):
                         contact_age[side] = age
-                    pressure[side] += 0.5 ** (age / DEPARTMENT_HALF_LIFE_HOURS)
+                    pressure[side] += decayed
                     if closed:
                         answered[side] += 1.0
                         if history.positive_known[row] <= seen_from:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,19 +25,27 @@ class Ledger:
 
     caps: Sequence[Cap]
     times: list[list[int]] = field(default_factory=list)
-    known: dict[tuple[int, str, str, int | None], int | None] = field(default_factory=dict)
-    """Earliest allowed moments that were asked for since the last touch: messages of one department
-    on one channel share them."""
+    known: dict[tuple[int, tuple[int, ...], int | None], int | None] = field(default_factory=dict)
+    """Earliest allowed moments that were asked for since the last touch: messages that use up the
+    same caps share them."""
+    _applying: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.times = [[] for _ in self.caps]
 
+    def applying(self, department: str, channel: str) -> tuple[int, ...]:
+        """Places of the caps that a message of this department and channel uses up."""
+        found = self._applying.get((department, channel))
+        if found is None:
+            found = tuple(place for place, cap in enumerate(self.caps) if _applies(cap, department, channel))
+            self._applying[department, channel] = found
+        return found
+
     def add(self, time: int, department: str, channel: str) -> None:
         """Count one touch."""
         self.known.clear()
-        for cap, times in zip(self.caps, self.times, strict=True):
-            if _applies(cap, department, channel):
-                insort(times, time)
+        for place in self.applying(department, channel):
+            insort(self.times[place], time)
 
     def blocking(self, time: int, department: str, channel: str) -> Cap | None:
         """The first cap that a touch at `time` would break, None where all hold.
@@ -46,19 +54,17 @@ class Ledger:
         that ends there: a send that is planned for later, or logged by a clock that runs ahead,
         counts as well.
         """
-        for cap, times in zip(self.caps, self.times, strict=True):
-            if _applies(cap, department, channel) and not _fits(times, time, cap):
-                return cap
+        for place in self.applying(department, channel):
+            if not _fits(self.times[place], time, self.caps[place]):
+                return self.caps[place]
         return None
 
     def earliest(self, time: int, department: str, channel: str) -> int | None:
         """The first moment from `time` on at which no cap would be broken; None where there is none."""
         for _ in range(_ROUNDS):
             moved = time
-            for cap, times in zip(self.caps, self.times, strict=True):
-                if not _applies(cap, department, channel):
-                    continue
-                free = _first_fit(times, moved, cap)
+            for place in self.applying(department, channel):
+                free = _first_fit(self.times[place], moved, self.caps[place])
                 if free is None:
                     return None
                 moved = free
@@ -92,9 +98,10 @@ def _first_fit(times: list[int], time: int, cap: Cap) -> int | None:
     if _fits(times, time, cap):
         return time
     window = round(cap.window_hours * HOUR)
-    for touch in times:
+    # Touches whose window has passed by then free nothing.
+    for touch in times[bisect_right(times, time - window) :]:
         free = touch + window
-        if free > time and _fits(times, free, cap):
+        if _fits(times, free, cap):
             return free
     return None
 
@@ -141,10 +148,11 @@ def earliest_allowed(
     `candidate` has the contract's field names, `not_before` in microseconds or None.
     """
     not_before = candidate.get("not_before")
-    key = (moment, candidate["department"], candidate["channel"], not_before)
+    department, channel = candidate["department"], candidate["channel"]
+    key = (moment, ledger.applying(department, channel), not_before)
     if key not in ledger.known:
         time = max(moment, not_before or moment)
-        ledger.known[key] = _earliest_allowed(time, key[1], key[2], ledger, zones, quiet)
+        ledger.known[key] = _earliest_allowed(time, department, channel, ledger, zones, quiet)
     return ledger.known[key]
 
 

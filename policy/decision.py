@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 from data_contracts.configuration import Policy
 from models.scoring import CustomerScorer
-from policy.contact_rules import after_quiet
 from policy.draws import uniform
 from policy.moments import Moment, best_moments
 from policy.reasons import Reason, cap_reason, reason, until_reason, value_reason
@@ -141,13 +140,13 @@ def always_sent(alone: Standing) -> tuple[list[int], dict[int, Draft]]:
 
 def rules_now(standing: Standing, place: int) -> list[Reason]:
     """Why contact rules keep a candidate from going now; empty where none does."""
-    situation, policy = standing.situation, standing.policy
+    situation = standing.situation
     candidate = situation.candidates[place]
     found: list[Reason] = []
     not_before = candidate.get("not_before")
     if not_before is not None and not_before > situation.now:
         found.append(until_reason("not_before", not_before))
-    awake = after_quiet(situation.now, situation.zones, policy.quiet_hours)
+    awake = standing.awake
     if awake is None:
         found.append(reason("quiet_hours", "It is always quiet in one of the time zones assumed."))
     elif awake > situation.now:
@@ -214,7 +213,10 @@ def worth_reason(standing: Standing, place: int) -> Reason:
     """Why a message goes: what it is expected to change."""
     chances = standing.chances
     return value_reason(
-        "worth_it", float(chances.lift_helps[place, 0]), float(chances.lift_interrupts[place, 0])
+        "worth_it",
+        float(chances.lift_helps[place, 0]),
+        float(chances.lift_interrupts[place, 0]),
+        float(chances.price[place, 0]),
     )
 
 

@@ -30,26 +30,29 @@ def best_moments(standing: Standing, places: Sequence[int]) -> dict[int, Moment]
     if not places or standing.policy.horizon_hours == 0:
         return {}
     count = int(np.clip(MAX_SCORED // len(places), 2, len(GRID_HOURS)))
-    # Messages of one sender on one channel with one life share their moments.
-    shared: dict[tuple[object, ...], list[int]] = {}
-    allowed: dict[int, list[int]] = {}
-    for place in places:
+    # Messages that use up the same caps and have the same life share their moments.
+    sharing: dict[tuple[object, ...], list[int]] = {}
+    for row, place in enumerate(places):
         candidate = standing.situation.candidates[place]
         end = life_end(candidate, standing.situation, standing.policy.horizon_hours)
-        key = (candidate["department"], candidate["channel"], candidate.get("not_before"), end)
-        if key not in shared:
-            shared[key] = later_moments(standing, place, count)
-        allowed[place] = shared[key]
-    union: Int64 = np.unique(np.asarray([time for times in allowed.values() for time in times], dtype=np.int64))
+        caps = standing.ledger.applying(candidate["department"], candidate["channel"])
+        sharing.setdefault((caps, candidate.get("not_before"), candidate.get("expires_at"), end), []).append(
+            row
+        )
+    allowed = [(rows, later_moments(standing, places[rows[0]], count)) for rows in sharing.values()]
+    union: Int64 = np.unique(np.asarray([time for _, times in allowed for time in times], dtype=np.int64))
     if not len(union):
         return {}
     worth = standing.worth_at(union, np.asarray(places, dtype=np.int64))
     result = {}
-    for row, place in enumerate(places):
-        columns = np.searchsorted(union, np.asarray(allowed[place], dtype=np.int64))
-        if len(columns):
-            best = columns[int(np.argmax(worth[row, columns]))]
-            result[place] = Moment(int(union[best]), float(worth[row, best]))
+    for rows, times in allowed:
+        if not times:
+            continue
+        columns = np.searchsorted(union, np.asarray(times, dtype=np.int64))
+        among = worth[rows][:, columns]
+        best = among.argmax(axis=1)
+        for row, column, value in zip(rows, columns[best].tolist(), among.max(axis=1).tolist(), strict=True):
+            result[places[row]] = Moment(int(union[column]), value)
     return result
 
 

@@ -72,13 +72,21 @@ def open_case_reason(topic: str | None, opened_at: int, now: int, enough: bool) 
     return reason("open_case", text)
 
 
-def value_reason(code: str, lift_helps: float, lift_interrupts: float) -> Reason:
-    """What a send is expected to change, for `worth_it` and `low_value`."""
-    return reason(
-        code,
-        f"{CODES[code]} Sending changes the chance of help by {100 * lift_helps:+.1f} points and of "
-        f"an interruption by {100 * lift_interrupts:+.1f} points.",
+def value_reason(
+    code: str, lift_helps: float, lift_interrupts: float, price: float = 0.0, outweighed: bool = False
+) -> Reason:
+    """What a send is expected to change, for `worth_it` and `low_value`.
+
+    `price` is the attention that it takes from later messages; `outweighed`: but for that it would go.
+    """
+    text = "It is not worth the attention that it takes from later messages." if outweighed else CODES[code]
+    text += (
+        f" Sending changes the chance of help by {100 * lift_helps:+.1f} points and of an interruption by "
+        f"{100 * lift_interrupts:+.1f} points."
     )
+    if price > 0.0:
+        text += f" The attention costs {100 * price:.1f} points of help."
+    return reason(code, text)
 
 
 def until_reason(code: str, moment: int) -> Reason:

@@ -10,7 +10,7 @@ import numpy as np
 from data_contracts.configuration import Policy
 from features.columns import Float64, Int64
 from models.scoring import Chances, CustomerScorer
-from policy.contact_rules import Ledger, earliest_allowed
+from policy.contact_rules import Ledger, after_quiet, earliest_allowed
 from policy.situation import Situation, contact_row, life_end
 
 
@@ -29,6 +29,8 @@ class Standing:
     chances: Chances
     net: Float64
     worth: Float64
+    awake: int | None
+    """The first moment from now on that is not quiet; None where it always is in one of the zones."""
 
     def worth_at(self, moments: Int64, places: Int64) -> Float64:
         """Worth of candidates at later moments, shape (places, moments)."""
@@ -63,7 +65,8 @@ def stand(situation: Situation, scorer: CustomerScorer, policy: Policy, sent: Se
     everyone = np.arange(len(situation.candidates), dtype=np.int64)
     chances = seen.score(np.asarray([now], np.int64), everyone)
     net = net_value(chances, _values(situation), policy)[:, 0]
-    return Standing(situation, policy, seen, ledger, chances, net, net - chances.price[:, 0])
+    awake = after_quiet(now, situation.zones, policy.quiet_hours)
+    return Standing(situation, policy, seen, ledger, chances, net, net - chances.price[:, 0], awake)
 
 
 def net_value(chances: Chances, values: Float64, policy: Policy) -> Float64:

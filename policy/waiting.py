@@ -124,7 +124,11 @@ def plan_wait(
         chances = standing.chances
         reasons.append(
             value_reason(
-                "low_value", float(chances.lift_helps[place, 0]), float(chances.lift_interrupts[place, 0])
+                "low_value",
+                float(chances.lift_helps[place, 0]),
+                float(chances.lift_interrupts[place, 0]),
+                float(chances.price[place, 0]),
+                outweighed=float(standing.net[place]) >= minimum,
             )
         )
     elif not held and outranked:

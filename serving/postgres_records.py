@@ -54,6 +54,12 @@ def log(database: PostgresDatabase, batch_size: int) -> Iterator[list[DecisionRo
         yield list(map(DecisionRow._make, rows))
 
 
+def sends(database: PostgresDatabase, batch_size: int) -> Iterator[list[tuple[str, Reservation]]]:
+    """As `Store.export_sends`, as of one moment."""
+    for rows in _exported(database, statements.ALL_SENDS, batch_size):
+        yield [(customer_id, Reservation(*rest)) for customer_id, *rest in rows]
+
+
 def erase(cursor: Cursor, customer_id: str, now: int) -> dict[str, int]:
     """As `Store.forget`, within a transaction; the bytes go when PostgreSQL vacuums its tables."""
     counts = {

@@ -64,6 +64,8 @@ LOG_OF_DECISION = f"SELECT {_LOG_COLUMNS} FROM tact.decisions WHERE decision_id 
 TOUCHPOINTS = """SELECT customer_id, event_time, ingested_time, source, touchpoint_id, row
 FROM tact.touchpoints ORDER BY row_number"""
 LOG = f"SELECT {_LOG_COLUMNS} FROM tact.decisions ORDER BY decision_id, message_id"
+ALL_SENDS = """SELECT customer_id, decision_id, message_id, department, channel, decided_at, reserved_until, state
+FROM tact.sends ORDER BY decision_id, message_id"""
 
 # The customer first: decisions about them wait, and then find their version gone.
 ERASE = {

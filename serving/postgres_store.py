@@ -30,6 +30,7 @@ from serving.store import (
     EarlierAnswer,
     LockedCustomer,
     Outcome,
+    Reservation,
     SendOutcome,
     Snapshot,
     SnapshotKey,
@@ -200,6 +201,9 @@ class PostgresStore:
 
     def export_decisions(self, batch_size: int = 10_000) -> Iterator[list[DecisionRow]]:
         return postgres_records.log(self._database, batch_size)
+
+    def export_sends(self, batch_size: int = 10_000) -> Iterator[list[tuple[str, Reservation]]]:
+        return postgres_records.sends(self._database, batch_size)
 
     def forget(self, customer_id: str, now: int) -> dict[str, int]:
         return self._database.transaction(lambda cursor: postgres_records.erase(cursor, customer_id, now))

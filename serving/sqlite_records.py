@@ -60,6 +60,15 @@ def log(database: SqliteDatabase, batch_size: int) -> Iterator[list[DecisionRow]
         yield batch
 
 
+def sends(database: SqliteDatabase, batch_size: int) -> Iterator[list[tuple[str, Reservation]]]:
+    """As `Store.export_sends`."""
+    last = ("", "")
+    while rows := _rows(database, statements.ALL_SENDS, (*last, batch_size)):
+        batch = [(str(customer_id), Reservation(*rest)) for customer_id, *rest in rows]
+        last = (batch[-1][1].decision_id, batch[-1][1].message_id)
+        yield batch
+
+
 def erase(connection: sqlite3.Connection, customer_id: str, now: int) -> dict[str, int]:
     """As `Store.forget`, within a transaction; what is deleted is overwritten as well."""
     connection.execute("PRAGMA secure_delete = ON")

@@ -67,6 +67,8 @@ TOUCHPOINTS = """SELECT row_number, customer_id, event_time, ingested_time, sour
 FROM touchpoints WHERE row_number > ? ORDER BY row_number LIMIT ?"""
 LOG = f"""SELECT {_LOG_COLUMNS} FROM decisions WHERE (decision_id, message_id) > (?, ?)
 ORDER BY decision_id, message_id LIMIT ?"""
+ALL_SENDS = """SELECT customer_id, decision_id, message_id, department, channel, decided_at, reserved_until, state
+FROM sends WHERE (decision_id, message_id) > (?, ?) ORDER BY decision_id, message_id LIMIT ?"""
 
 ERASE = {
     "touchpoints": "DELETE FROM touchpoints WHERE customer_id = ?",

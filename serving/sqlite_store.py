@@ -38,6 +38,7 @@ from serving.store import (
     EarlierAnswer,
     LockedCustomer,
     Outcome,
+    Reservation,
     SendOutcome,
     Snapshot,
     SnapshotKey,
@@ -144,6 +145,9 @@ class SqliteStore:
 
     def export_decisions(self, batch_size: int = 10_000) -> Iterator[list[DecisionRow]]:
         return sqlite_records.log(self._database, batch_size)
+
+    def export_sends(self, batch_size: int = 10_000) -> Iterator[list[tuple[str, Reservation]]]:
+        return sqlite_records.sends(self._database, batch_size)
 
     def forget(self, customer_id: str, now: int) -> dict[str, int]:
         counts = self._database.write(lambda connection: sqlite_records.erase(connection, customer_id, now))

@@ -248,6 +248,9 @@ class Store(Protocol):
     def export_decisions(self, batch_size: int = 10_000) -> Iterator[list[DecisionRow]]:
         """The whole decision log; the rows of one decision stand together."""
 
+    def export_sends(self, batch_size: int = 10_000) -> Iterator[list[tuple[str, Reservation]]]:
+        """The whole ledger of sends as (customer_id, send), ordered by decision and message."""
+
     def forget(self, customer_id: str, now: int) -> dict[str, int]:
         """Erase everything about a customer; returns how many rows of each table went.
 

@@ -17,14 +17,15 @@ ALLOWED = {
     "serving": {"data_contracts", "features", "models", "policy"},
     "training": {"data_contracts", "features", "models", "policy"},
     "evaluation": {"data_contracts", "features", "models", "policy", "training"},
+    "learning": {"data_contracts", "features", "models", "policy", "serving", "training"},
     "simulation": {"data_contracts"},
     "command_line": {
         "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "evaluation",
-        "simulation",
+        "simulation", "learning",
     },
     "benchmarks": {
         "data_contracts", "features", "models", "policy", "reporting", "serving", "training", "evaluation",
-        "simulation", "command_line",
+        "simulation", "command_line", "learning",
     },
 }  # fmt: skip
 HEAVY = {"mlflow", "great_expectations", "pandas", "sklearn", "matplotlib"}

@@ -81,13 +81,19 @@ def fit_chance(
     categorical: list[int],
     training: Training,
     seed: int,
+    seen: bool = False,
 ) -> FittedChance:
-    """Fit one outcome on the rows of one arm, and calibrate it on the later rows of the same arm."""
+    """Fit one outcome on the rows of one arm, and calibrate it on the later rows of the same arm.
+
+    `seen`: the later rows are among the training rows. Then each is predicted by the model that has not
+    seen its customer, so that the calibration still looks at what a model did not learn from.
+    """
     y = train.labels[label]
     rows, positives = len(y), int(y.sum())
-    # The later rows count as well: where nothing is fitted the newest rate is the best guess.
     later = calibration.labels[label]
-    base_rate = (positives + int(later.sum()) + 0.5) / (rows + len(later) + 1.0)
+    # Later rows count as well: where nothing is fitted the newest rate is the best guess.
+    more = np.zeros(0, np.bool_) if seen else later
+    base_rate = (positives + int(more.sum()) + 0.5) / (rows + len(more) + 1.0)
     fewer = min(positives, rows - positives)
     if fewer < training.minimum_positives:
         note = (
@@ -110,7 +116,7 @@ def fit_chance(
         return FittedChance(ProbabilityModel(base_rate), None, rows, positives, note)
     calibrator = Calibrator()
     if len(calibration):
-        calibrator = fit_calibrator(
-            fit.predict(calibration.matrix), calibration.labels[label], calibration.fold
-        )
+        matrix, fold = calibration.matrix, calibration.fold
+        raw = fit.out_of_fold(matrix, fold) if seen else fit.predict(matrix)
+        calibrator = fit_calibrator(raw, later, fold)
     return FittedChance(ProbabilityModel(base_rate, fit.model, calibrator), fit, rows, positives)

@@ -49,8 +49,11 @@ def fit_contact_models(
     hidden: Sequence[int],
     configuration: Configuration,
     seed: int,
+    seen: bool = False,
 ) -> ContactModels:
     """Fit chances on the training rows, calibrate them on the calibration rows, and estimate lifts on both.
+
+    `seen`: the calibration rows are among the training rows (see `fit_chance`).
 
     Models of the held arm, and all that lifts are made from, do not see the `hidden` columns. Chances of
     the sent arm are calibrated on rows that are not transactional, since those are never decided about.
@@ -75,7 +78,7 @@ def fit_contact_models(
     )
 
     def chance(arm: str, label: str) -> FittedChance:
-        return fit_chance(*arms[arm], label, categorical, configuration.training, seed)
+        return fit_chance(*arms[arm], label, categorical, configuration.training, seed, seen)
 
     jobs = {}
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
@@ -87,6 +90,7 @@ def fit_contact_models(
             if _linked_items(configuration, outcome):
                 jobs[f"{outcome}_answer"] = pool.submit(chance, "sent, masked", f"{outcome}_linked")
         fits = {name: job.result() for name, job in jobs.items()}
+    arms.clear()  # copies of most of the matrix
 
     nothing = FittedChance(ProbabilityModel(0.0), None, 0, 0, "")
     chances, answers = {}, {}

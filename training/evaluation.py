@@ -72,6 +72,12 @@ def evaluate(fitted: Fitted, configuration: Configuration, seed: int) -> Evaluat
     for outcome in OUTCOMES:
         for arm in ("send", "hold"):
             _chance(result, fitted, outcome, arm, seed)
+    result.metrics |= {
+        "price_of_attention": fitted.price.value,
+        "price_contacts_per_week": fitted.price.contacts_per_week,
+    }
+    for outcome, loss in fitted.price.losses.items():
+        result.metrics |= {f"{outcome}_answers_lost": loss.share, f"{outcome}_answers_lost_error": loss.error}
     if fitted.has_control:
         _lift(result, fitted, configuration.policy, seed)
     return result
@@ -227,7 +233,7 @@ def _lift(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> None
         ]
         gains += weight * pseudo
         lifts[outcome] = weight * lift
-    _policy(result, policy, test, lifts, gains, resampler)
+    _policy(result, policy, test, lifts, gains, resampler, fitted.price.value)
     _chosen(result, fitted, policy, seed)
 
 
@@ -238,9 +244,10 @@ def _policy(
     lifts: dict[str, Float64],
     gains: Float64,
     resampler: Resampler,
+    price: float,
 ) -> None:
     net = lifts["helps"] + lifts["interrupts"]
-    sends = (net >= policy.minimum_net_value).astype(np.float64)
+    sends = (net - price >= policy.minimum_net_value).astype(np.float64)
     rule, everything = resampler.mean(sends * gains), resampler.mean(gains)
     over = resampler.mean((sends - 1.0) * gains)
     weight = np.where(test.sent, 1.0 / test.propensity, 1.0 / (1.0 - test.propensity))
@@ -270,7 +277,7 @@ def _chosen(result: Evaluation, fitted: Fitted, policy: Policy, seed: int) -> No
     rows = test.take(np.flatnonzero(test.sent & ~test.transactional))
     scores = {outcome: fitted.bundle.contact[outcome].predict(rows.matrix) for outcome in OUTCOMES}
     net = policy.helps_weight * scores["helps"][1] - policy.interrupts_weight * scores["interrupts"][1]
-    chosen = net >= policy.minimum_net_value
+    chosen = net - fitted.price.value >= policy.minimum_net_value
     if not chosen.any():
         return
     for outcome in OUTCOMES:

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from data_contracts.configuration import Configuration
-from data_contracts.times import format_time
+from data_contracts.times import DAY, format_time
 from features.columns import Float64, Int64
 from features.encoding import encode
 from features.fitting import fit_specification
-from models.bundle import Bundle
+from features.specification import FeatureSpecification
+from models.bundle import OUTCOMES, Bundle, LiftModel
 from training.account import Account
 from training.contact_models import FittedChance, Slice
 from training.contact_stage import ContactModels, fit_contact_models
@@ -26,6 +27,7 @@ from training.goal_stage import GoalTest, goal_stage
 from training.inputs import Inputs
 from training.labels import Bools, longest_window, observed_until, outcome_labels
 from training.lift import FittedLift
+from training.price import AttentionPrice, Contacts, price_of_attention
 from training.progress import Stages
 from training.quiet_moments import estimated_propensity
 from training.row_selection import require_enough, select_rows, unsent_unanswered
@@ -36,10 +38,28 @@ from training.treatment_fields import TreatmentField, masked_places, treatment_f
 
 
 @dataclass(frozen=True)
+class Material:
+    """What a bundle was made from, so that it can be made again (see `refitting`).
+
+    `everything` and `rows` are the same rows; `until` and `folds` have shape (customers,); `hidden` are the
+    columns that tell the arms apart.
+    """
+
+    rows: MessageRows
+    everything: Slice
+    designer: Designer
+    until: Int64
+    folds: Int64
+    hidden: tuple[int, ...]
+    observational: bool
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A bundle and what it was made from; `test` and `test_rows` are the same rows.
 
-    `table` holds all rows with their labels, for the data contract's suite.
+    `bundle` has learnt nothing from the test rows: it is what figures are of. `table` holds all rows with
+    their labels, for the data contract's suite.
     """
 
     bundle: Bundle
@@ -47,11 +67,13 @@ class Fitted:
     cuts: Cuts
     goal: FittedGoal
     contact: ContactModels
+    price: AttentionPrice
     test: Slice
     test_rows: MessageRows
     goal_test: GoalTest
     treatment: tuple[TreatmentField, ...]
     table: pd.DataFrame
+    material: Material
 
     @property
     def chances(self) -> dict[str, FittedChance]:
@@ -132,7 +154,8 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
                 seed,
             )
             trimmed = float(np.isnan(propensity[~rows.transactional]).mean())
-            account.warn(f"{trimmed:.0%} of the rows have no like in the other arm and measure no lift.")
+            if trimmed > 0:
+                account.warn(f"{trimmed:.1%} of the rows have no like in the other arm and measure no lift.")
             stage.told(f"{1 - trimmed:.0%} of the rows have their like in the other arm")
     else:
         measuring = considered & rows.measures_lift
@@ -169,6 +192,12 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         stage.told(
             ", ".join(f"{name} {one.positives:,}" for name, one in contact.chances.items()) + " positives"
         )
+    with stages.stage("price of attention") as stage:
+        learning = (slices["train"] | slices["calibration"]) & ~rows.transactional
+        price = fit_price(
+            everything.take(np.flatnonzero(learning)), contact, specification, configuration, observational
+        )
+        stage.told(price.note or f"{price.value:.4f} a contact, from {price.messages:,} later messages")
     bundle = Bundle(
         specification=specification,
         configuration=configuration,
@@ -176,6 +205,7 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         goal_prior=goal.prior,
         goal_temperature=goal.temperature,
         contact=contact.outcome_models(),
+        price=LiftModel(offset=price.value) if price.value > 0.0 else None,
         # Rows from here on were not learnt from: a policy may be valued on them (see evaluation).
         description={"observational": observational, "learned_until": format_time(cuts.test)},
     )
@@ -186,12 +216,45 @@ def fit(inputs: Inputs, configuration: Configuration, seed: int, stages: Stages)
         cuts=cuts,
         goal=goal,
         contact=contact,
+        price=price,
         test=everything.take(in_test),
         test_rows=rows.take(in_test),
         goal_test=goal_test,
         treatment=treatment,
         table=training_table(inputs, rows, outcomes, propensity, until, window, configuration),
+        material=Material(rows, everything, designer, until, folds, tuple(hidden), observational),
     )
+
+
+def fit_price(
+    learning: Slice,
+    contact: ContactModels,
+    specification: FeatureSpecification,
+    configuration: Configuration,
+    observational: bool,
+) -> AttentionPrice:
+    """What a contact takes from later ones, from the rows that the models learnt from."""
+    if observational:
+        note = "nothing was randomised, so what a contact takes from later ones is not known"
+        return AttentionPrice(0.0, {}, 0.0, 0, note)
+    models = contact.outcome_models()
+    places = [
+        place
+        for place, name in enumerate(specification.contact_names)
+        if name in ("candidate_department", "candidate_topic", "candidate_purpose")
+    ]
+    _, kind = np.unique(np.nan_to_num(learning.matrix[:, places], nan=-1.0), axis=0, return_inverse=True)
+    contacts = Contacts(
+        customer=learning.customer,
+        moment=learning.moment,
+        sent=learning.sent,
+        propensity=learning.propensity,
+        kind=kind.reshape(-1).astype(np.int64),
+        answered={outcome: learning.labels[f"{outcome}_linked"] for outcome in OUTCOMES},
+        lift={outcome: models[outcome].predict(learning.matrix)[1] for outcome in OUTCOMES},
+    )
+    days = float(np.ptp(learning.moment)) / DAY
+    return price_of_attention(contacts, days, configuration.policy)
 
 
 def _count(account: Account, slices: dict[str, Bools], rows: MessageRows) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from training.segments import SegmentChange
 
 Promote = Literal["auto", "always", "never"]
 
@@ -38,6 +40,7 @@ def gate(
     metrics: Mapping[str, float],
     against_champion: Mapping[str, float] | None,
     champion: str | None = None,
+    segments: Sequence[SegmentChange] = (),
 ) -> GateResult:
     """Decide.
 
@@ -47,8 +50,14 @@ def gate(
     against_champion : its differences to the champion on the same rows, None where there is none
         or where it can't be evaluated
     champion : the champion's version, None for no champion
+    segments : the same differences by department, goal and for new customers
     """
-    checks = (*_beats_baselines(metrics), *_calibrated(metrics), *_not_worse(against_champion or {}))
+    checks = (
+        *_beats_baselines(metrics),
+        *_calibrated(metrics),
+        *_not_worse(against_champion or {}),
+        *_no_segment_worse(segments),
+    )
     failed = [check.told for check in checks if not check.passed]
     if promote == "never":
         return GateResult(False, "not promoted, as asked (--promote never)", checks)
@@ -109,3 +118,15 @@ def _not_worse(change: Mapping[str, float]) -> list[Check]:
         told = f"the rule's net value is {'no worse' if passed else 'worse'} than the champion's ({value:+.4f} a row)"
         checks.append(Check("policy against the champion", passed, told))
     return checks
+
+
+def _no_segment_worse(segments: Sequence[SegmentChange]) -> list[Check]:
+    return [
+        Check(
+            f"{one.segment}, {one.figure}",
+            not one.worse,
+            f"{one.told()} is {'worse' if one.worse else 'no worse'} than the champion",
+        )
+        for one in segments
+        if one.guards
+    ]

@@ -48,10 +48,13 @@ def fit_goal(
     categorical: list[int],
     training: Training,
     seed: int,
+    later_fold: Int64 | None = None,
 ) -> FittedGoal:
     """Fit on training rows; the temperature comes from the later calibration rows.
 
-    Every configured goal is a class: one that never came keeps a chance near nought.
+    `later_fold` is given where the later rows are among the training rows: then each is predicted by the
+    model that has not seen its customer. Every configured goal is a class: one that never came keeps a
+    chance near nought.
     """
     counts = np.bincount(label, minlength=n_classes) + 0.5
     prior = tuple(map(float, counts / counts.sum()))
@@ -68,7 +71,8 @@ def fit_goal(
     )
     heat = 1.0
     if fit.model is not None and len(later_label) >= LEAST_CALIBRATION_ROWS:
-        heat = temperature(fit.predict(later_state), later_label)
+        later = fit.predict(later_state) if later_fold is None else fit.out_of_fold(later_state, later_fold)
+        heat = temperature(later, later_label)
     return FittedGoal(fit, heat, prior)
 
 

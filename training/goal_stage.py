@@ -12,7 +12,7 @@ from training.account import Account
 from training.design import Designer, distinct_moments
 from training.goal_model import FittedGoal, fit_goal
 from training.inputs import Inputs
-from training.labels import goal_labels, longest_horizon
+from training.labels import Bools, goal_labels, longest_horizon
 from training.moments import sampled_moments
 from training.rows import MessageRows
 from training.splits import Cuts
@@ -37,6 +37,31 @@ class GoalTest:
     train_label: Int64
 
 
+def goal_moments(
+    inputs: Inputs, configuration: Configuration, rows: MessageRows, until: Int64, seed: int
+) -> tuple[Int64, Int64, Bools, Bools]:
+    """Customers and moments to learn goals from, whether a decision was asked there, whether it is over."""
+    horizon = longest_horizon(configuration.goals)
+    customer, moment, _ = distinct_moments(rows.customer, rows.moment)
+    asked = np.ones(len(moment), np.bool_)
+    wanted = min(MOMENTS_WANTED, configuration.training.max_goal_rows) - len(moment)
+    if wanted > 0:
+        more, when = sampled_moments(inputs.columns, until, horizon, wanted, seed)
+        customer, moment = np.concatenate([customer, more]), np.concatenate([moment, when])
+        asked = np.concatenate([asked, np.zeros(len(more), np.bool_)])
+    return customer, moment, asked, moment + horizon <= until[customer]
+
+
+def at_random(rows: Bools, count: int, seed: int) -> Bools:
+    """`count` of the rows that a mask holds; all of them where there are fewer."""
+    places = np.flatnonzero(rows)
+    if len(places) <= count:
+        return rows
+    chosen = np.zeros(len(rows), np.bool_)
+    chosen[np.random.default_rng([seed, 7]).choice(places, count, replace=False)] = True
+    return chosen
+
+
 def goal_stage(
     inputs: Inputs,
     configuration: Configuration,
@@ -53,27 +78,15 @@ def goal_stage(
     It is calibrated and tested on moments of decisions alone. `folds` and `until` have shape (customers,).
     """
     specification, training = designer.specification, configuration.training
+    customer, moment, asked, over = goal_moments(inputs, configuration, rows, until, seed)
     horizon = longest_horizon(configuration.goals)
-    customer, moment, _ = distinct_moments(rows.customer, rows.moment)
-    asked = np.ones(len(moment), np.bool_)
-    wanted = min(MOMENTS_WANTED, training.max_goal_rows) - len(moment)
-    if wanted > 0:
-        more, when = sampled_moments(inputs.columns, until, horizon, wanted, seed)
-        customer, moment = np.concatenate([customer, more]), np.concatenate([moment, when])
-        asked = np.concatenate([asked, np.zeros(len(more), np.bool_)])
-    over = moment + horizon <= until[customer]
     in_train = over & cuts.train(moment, horizon)
     in_calibration = over & cuts.calibrate(moment, horizon) & asked
     in_test = over & cuts.tested(moment) & asked
-    if in_train.sum() > training.max_goal_rows:
-        account.drop(
-            "above training.max_goal_rows, left out of the goal model at random",
-            int(in_train.sum()) - training.max_goal_rows,
-        )
-        generator = np.random.default_rng([seed, 7])
-        chosen = generator.choice(np.flatnonzero(in_train), training.max_goal_rows, replace=False)
-        in_train = np.zeros(len(moment), np.bool_)
-        in_train[chosen] = True
+    left_out = int(in_train.sum()) - training.max_goal_rows
+    if left_out > 0:
+        account.drop("above training.max_goal_rows, left out of the goal model at random", left_out)
+        in_train = at_random(in_train, training.max_goal_rows, seed)
     kept = np.flatnonzero(in_train | in_calibration | in_test)
     customer, moment = customer[kept], moment[kept]
     in_train, in_calibration, in_test = in_train[kept], in_calibration[kept], in_test[kept]

@@ -77,6 +77,14 @@ _POLICY = {
     "policy_sent_share": "Share of the rows that the rule sends.",
     "effective_rows": "Kish's effective number of the rows that measure lift.",
 }
+_PRICE = {
+    "price_of_attention": "What one contact takes from the messages after it, in net value (training.price).",
+    "price_contacts_per_week": "Contacts a customer and week that the rule sends at that price.",
+    "helps_answers_lost": "Share of positive answers that a contact just before takes away.",
+    "helps_answers_lost_error": "Standard error of helps_answers_lost, by customer.",
+    "interrupts_answers_lost": "Share of negative answers that a contact just before adds.",
+    "interrupts_answers_lost_error": "Standard error of interrupts_answers_lost, by customer.",
+}
 _AGAINST_CHAMPION = {
     f"{model}_change{bound}": f"Log loss less the champion's on the same rows ({model}){told}; below 0 is better."
     for model, (bound, told) in product(
@@ -86,6 +94,10 @@ _AGAINST_CHAMPION = {
 } | {
     f"policy_change{bound}": f"policy_gain_rule less the champion's on the same rows{told}; above 0 is better."
     for bound, told in (("", ""), ("_low", ", lower bound"), ("_high", ", upper bound"))
+}
+_AGAINST_CHAMPION |= {
+    "segments_guarded": "Figures by department, goal and for new customers with enough rows to guard.",
+    "segments_worse": "Those of them whose interval (widened for their number) is worse than the champion's.",
 }
 
 METRICS: dict[str, str] = {
@@ -101,7 +113,9 @@ METRICS: dict[str, str] = {
         for name, told in {**_CLICK, **_LIFT}.items()
     },
     **_POLICY,
+    **_PRICE,
     **_AGAINST_CHAMPION,
+    "search_score": "Mean log loss over the baselines', on the calibration slice (training.search); below 1 is better.",
     "train_seconds": "Wall time of training, reading included.",
     "train_rows": "Rows that the contact models were fitted on.",
     "calibration_rows": "Rows that they were calibrated on.",

@@ -10,6 +10,23 @@ from training.fitting import Fitted
 from training.gates import GateResult
 from training.inputs import Inputs, span
 
+PURPOSE = (
+    "**For:** deciding whether a message to a customer is sent now, later or not at all. "
+    "It scores messages, not people; it is not made for credit, prices, employment or anything of that kind."
+)
+
+
+def registered_page(version: str, fitted: Fitted, gate: GateResult, notes: Sequence[str]) -> str:
+    """What the registered model's page says: what it is for and not for, and where its champion is weak."""
+    weak = (
+        "\n".join(f"- {line}" for line in [*summary_lines(fitted)[1:], *notes]) or "- Nothing was found amiss."
+    )
+    return (
+        f"{PURPOSE}\n\nOne version is one bundle: goal, help and interruption models with everything that an answer "
+        f"needs. The service uses the version with the alias `champion`.\n\n**Champion {version}:** {gate.reason}.\n\n"
+        f"**Where it is weak**\n{weak}\n\nThe version's own description is its model card."
+    )
+
 
 def summary_lines(fitted: Fitted) -> list[str]:
     """One sentence for each thing that a reader must know before trusting a number."""
@@ -19,12 +36,18 @@ def summary_lines(fitted: Fitted) -> list[str]:
         f"{account.used['train_held']:,} held), calibrated on {account.used['calibration_rows']:,} later ones, "
         f"tested on the {account.used['test_rows']:,} newest."
     ]
+    if fitted.bundle.configuration.training.refit:
+        lines.append(
+            "What is served was fitted again on all of these rows by the same steps (training.refit); the figures "
+            "are those of the models before that, which had not seen the newest rows."
+        )
     for name, chance in fitted.chances.items():
         if chance.note:
             lines.append(f"{name.replace('_', ', ')}: {chance.note}.")
     for outcome, lift in fitted.lifts.items():
         if lift.note:
             lines.append(f"{outcome}, lift: {lift.note}.")
+    lines.append(_price(fitted))
     for one in fitted.treatment:
         lines.append(
             f"The field {one.name} tells what was sent (missing in {one.missing_held:.0%} of the held rows and "
@@ -49,8 +72,7 @@ def model_card(
     text = [
         "# Tact model card",
         "",
-        "**For:** deciding whether a message to a customer is sent now, later or not at all. "
-        "It scores messages, not people; it is not made for credit, prices, employment or anything of that kind.",
+        PURPOSE,
         "",
         f"**Evidence for lift:** {_evidence(observational, fitted.has_control)}.",
         "",
@@ -94,3 +116,21 @@ def _evidence(observational: bool, has_control: bool) -> str:
     if observational:
         return "observational: propensities were estimated, nothing was randomised"
     return "randomised: propensities were logged" if has_control else "none"
+
+
+def _price(fitted: Fitted) -> str:
+    price = fitted.price
+    if price.note:
+        return f"Price of attention: {price.note}."
+    shares = ", ".join(
+        f"{100 * loss.share:+.0f} % [{100 * (loss.share - 1.96 * loss.error):+.0f}, "
+        f"{100 * (loss.share + 1.96 * loss.error):+.0f}] {told}"
+        for loss, told in (
+            (price.losses["helps"], "of the positive answers taken away"),
+            (price.losses["interrupts"], "of the negative ones added"),
+        )
+    )
+    return (
+        f"Price of attention: a contact costs {price.value:.4f} in net value at {price.contacts_per_week:.2f} "
+        f"contacts a week; measured on a message right after it: {shares}."
+    )

@@ -6,14 +6,17 @@ import json
 import os
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from data_contracts.errors import BundleUnusable
+from data_contracts.errors import BundleUnusable, InvalidRequest, NotFound
 from models.bundle import Bundle, load_bundle
 
 MODEL_NAME = "tact"
 CHAMPION, CHALLENGER = "champion", "challenger"
+PROMOTED_TAG = "promoted_at"
+"""On a version: when it became champion. A rollback goes to the newest earlier version that has it."""
 
 
 def tracking_uri(home: Path) -> str:
@@ -23,6 +26,11 @@ def tracking_uri(home: Path) -> str:
         return given
     home.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{home / 'mlflow.db'}"
+
+
+def now_text() -> str:
+    """Now in UTC, to the second, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def client(home: Path) -> Any:
@@ -56,13 +64,19 @@ def champion_bundle(home: Path) -> tuple[str, Bundle] | None:
     return registered_bundle(home, CHAMPION)
 
 
-def registered_bundle(home: Path, name: str) -> tuple[str, Bundle] | None:
-    """Version and bundle of a number or an alias; raises BundleUnusable where it can't be read."""
+def registered_bundle(home: Path, name: str, which: str = "bundle") -> tuple[str, Bundle] | None:
+    """Version and bundle of a number or an alias; raises BundleUnusable where it can't be read.
+
+    `which`: "bundle" is what is served; "evaluated" is the one before the refit, None where there was none.
+    """
     version = registered_version(home, name)
     if version is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        return str(version.version), load_bundle(_download(home, version, Path(folder)))
+        found = _download(home, version, Path(folder)).with_name(which)
+        if which != "bundle" and not found.is_dir():
+            return None
+        return str(version.version), load_bundle(found)
 
 
 def export_champion(home: Path) -> str | None:
@@ -114,3 +128,43 @@ def _download(home: Path, version: Any, folder: Path) -> Path:
     if not bundle.is_dir():
         raise BundleUnusable(f"{MODEL_NAME} version {version.version} holds no bundle")
     return bundle
+
+
+def roll_back(home: Path, to: str | None = None) -> tuple[str, str]:
+    """Make another version champion and export it; returns the versions before and after.
+
+    Without `to` it is the newest version below the champion that once was champion. The version that
+    is left gets the tag `rolled_back_at`. Raises NotFound where there is no such version, and
+    BundleUnusable, with the alias where it was, where its bundle can't be read.
+    """
+    from mlflow.exceptions import MlflowException
+
+    registry = client(home)
+    current = champion_version(home)
+    if current is None:
+        raise NotFound("there is no champion to roll back from; `tact train` makes the first")
+    number = int(current.version)
+    if to is None:
+        earlier = [
+            one
+            for one in registry.search_model_versions(f"name='{MODEL_NAME}'")
+            if int(one.version) < number and PROMOTED_TAG in one.tags
+        ]
+        if not earlier:
+            raise NotFound(f"no version before champion {number} was ever champion; name one with --to")
+        target = max(earlier, key=lambda one: int(one.version))
+    else:
+        try:
+            target = registry.get_model_version(MODEL_NAME, to)
+        except MlflowException:
+            raise NotFound(f"--to {to}: the model {MODEL_NAME} has no such version") from None
+        if int(target.version) == number:
+            raise InvalidRequest(f"--to {to}: it is the champion already")
+    with tempfile.TemporaryDirectory() as folder:
+        load_bundle(_download(home, target, Path(folder)))
+    registry.set_registered_model_alias(MODEL_NAME, CHAMPION, str(target.version))
+    registry.set_model_version_tag(MODEL_NAME, str(number), "rolled_back_at", now_text())
+    if PROMOTED_TAG not in target.tags:
+        registry.set_model_version_tag(MODEL_NAME, str(target.version), PROMOTED_TAG, now_text())
+    export_champion(home)
+    return str(number), str(target.version)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,15 +15,26 @@ from data_contracts.configuration import Configuration
 from data_contracts.errors import BundleUnusable, ContractViolation
 from data_contracts.times import format_time
 from models.bundle import Bundle
-from training.champion import against_champion
+from training.champion import Comparison, against_champion
+from training.comparison_page import comparison_page
 from training.evaluation import Evaluation, evaluate
 from training.figures import all_figures
 from training.fitting import Fitted, fit
 from training.gates import GateResult, Promote, gate
 from training.inputs import Inputs, read_inputs, span
-from training.model_card import model_card, summary_lines
+from training.model_card import model_card, registered_page, summary_lines
 from training.progress import SilentStages
-from training.registry import CHALLENGER, CHAMPION, champion_bundle, export_champion
+from training.reference import Rows, profile
+from training.refitting import refit
+from training.registry import (
+    CHALLENGER,
+    CHAMPION,
+    PROMOTED_TAG,
+    champion_bundle,
+    export_champion,
+    now_text,
+    registered_bundle,
+)
 from training.tracking import code_version, open_run
 
 if TYPE_CHECKING:
@@ -58,11 +70,14 @@ def train(
     promote: Promote = "auto",
     until: int | None = None,
     stages: SilentStages | None = None,
+    documents: Mapping[str, dict[str, Any]] | None = None,
+    kind: str = "train",
 ) -> Outcome:
     """Train, track, register, and promote if the gates say so.
 
-    `until` is in microseconds: what was not known by then is left out. Raises what reading and fitting
-    raise; nothing is logged before the models are fitted.
+    `until` is in microseconds: what was not known by then is left out. `documents` are logged with the
+    run, by file name; `kind` is the first word of the run's name. Raises what reading and fitting raise;
+    nothing is logged before the models are fitted.
     """
     begun, shown = time.perf_counter(), stages or SilentStages()
     seed = configuration.training.seed
@@ -79,10 +94,14 @@ def train(
         evaluation = evaluate(fitted, configuration, seed)
         stage.told(f"{len(fitted.test):,} test rows")
     with shown.stage("champion") as stage:
-        against, champion, notes = _compare(home, inputs, fitted, evaluation, configuration, seed)
+        compared, champion = _compare(home, inputs, fitted, evaluation, configuration, seed)
         stage.told(f"version {champion}" if champion else "none yet")
-    evaluation.metrics |= against or {}
-    decision = gate(promote, evaluation.metrics, against, champion)
+    against, notes = compared.metrics or None, tuple(compared.notes)
+    evaluation.metrics |= compared.metrics
+    decision = gate(promote, evaluation.metrics, against, champion, compared.segments)
+    served = (
+        refit(fitted, inputs, configuration, seed, shown) if configuration.training.refit else fitted.bundle
+    )
     evaluation.metrics |= {
         **{
             f"{name}_rows": float(fitted.account.used[f"{name}_rows"])
@@ -90,28 +109,42 @@ def train(
         },
         "train_seconds": time.perf_counter() - begun,
     }
-    bundle = _described(fitted, evaluation, inputs)
+    served = (
+        refit(fitted, inputs, configuration, seed, shown) if configuration.training.refit else fitted.bundle
+    )
+    bundle = _described(served, fitted, evaluation, inputs)
     card = model_card(fitted, evaluation, inputs, configuration, decision, notes)
     with (
         shown.stage("MLflow run") as stage,
-        open_run(home, experiment, f"train {format_time(inputs.until)}") as run,
+        open_run(home, experiment, f"{kind} {format_time(inputs.until)}") as run,
     ):
         run.parameters(
             configuration, {"touchpoints": touchpoints, "decisions": decisions or "none", "seed": seed}
         )
         run.inputs(inputs.touchpoints_input, inputs.decisions_input)
-        run.tags(_tags(bundle, inputs) | {"mlflow.note.content": card, "gate": decision.reason})
+        run.tags(
+            _tags(bundle, inputs)
+            | {"mlflow.note.content": card, "gate": decision.reason, "against_champion": champion or "none"}
+        )
         run.metrics(evaluation.metrics)
         for name, figure in all_figures(fitted, evaluation).items():
             run.figure(figure, name)
         run.text(card, "model_card.md")
         run.document(suite.as_dict(), "data/training_table.json")
+        if champion is not None:
+            run.text(comparison_page(champion, compared, decision), "champion_vs_challenger.html")
+        for name, document in (documents or {}).items():
+            run.document(document, name)
         names = list(bundle.specification.contact_names)
         example = pd.DataFrame(fitted.test.matrix[:_EXAMPLE_ROWS], columns=names)
-        version = run.model(bundle, example, card, _tags(bundle, inputs) | {"gate": decision.reason})
+        tags = _tags(bundle, inputs) | {"gate": decision.reason}
+        before = None if served is fitted.bundle else fitted.bundle
+        version = run.model(bundle, example, card, tags, before)
         run.alias(CHALLENGER, version)
         if decision.promoted:
             run.alias(CHAMPION, version)
+            run.version_tag(version, PROMOTED_TAG, now_text())
+            run.describe_model(registered_page(version, fitted, decision, notes))
         ids = run.ids
         stage.told(f"version {version} of run {ids.run_id[:8]}")
     if decision.promoted:
@@ -148,38 +181,68 @@ def _checked(fitted: Fitted, configuration: Configuration) -> SuiteReport:
 
 def _compare(
     home: Path, inputs: Inputs, fitted: Fitted, evaluation: Evaluation, configuration: Configuration, seed: int
-) -> tuple[dict[str, float] | None, str | None, tuple[str, ...]]:
-    """Differences to the champion, its version, and what stood in the way."""
+) -> tuple[Comparison, str | None]:
+    """The comparison with the champion, and its version; `?` where it can't be read."""
     try:
         found = champion_bundle(home)
     except BundleUnusable as error:
-        return None, "?", (f"The champion can't be read: {error.detail}",)
+        return Comparison(notes=[f"The champion can't be read: {error.detail}"]), "?"
     if found is None:
-        return None, None, ()
+        return Comparison(), None
     version, champion = found
-    change, notes = against_champion(champion, inputs, fitted, evaluation, configuration, seed)
-    until = champion.description.get("data_until")
-    if isinstance(until, str) and until > format_time(fitted.cuts.test):
-        notes.append(
-            f"Champion {version} was trained on data until {until}, inside this test slice: the comparison favours it"
-        )
-    return (change or None), version, tuple(notes)
+    notes = []
+    if _learned_until(champion) > format_time(fitted.cuts.test):
+        before = registered_bundle(home, CHAMPION, "evaluated")
+        if before is not None:
+            champion = before[1]
+            notes.append(
+                f"Champion {version} has learnt from rows of this test slice: it is compared as it was before its refit"
+            )
+        if _learned_until(champion) > format_time(fitted.cuts.test):
+            notes.append(
+                f"Champion {version} was trained on data until {_learned_until(champion)}, inside this test slice: "
+                "the comparison favours it"
+            )
+    compared = against_champion(champion, inputs, fitted, evaluation, configuration, seed)
+    compared.notes += notes
+    return compared, version
 
 
-def _described(fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle:
+def _learned_until(bundle: Bundle) -> str:
+    """The moment from which on a bundle has learnt nothing; empty where it does not say."""
+    return str(bundle.description.get("learned_until") or bundle.description.get("data_until") or "")
+
+
+def _described(served: Bundle, fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle:
     first, _ = span(inputs.columns.event_time)
     description = {
-        **fitted.bundle.description,
+        **served.description,
         "version": "0",
-        "trained_at": pd.Timestamp.now(tz="UTC").isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "trained_at": now_text(),
         "data_from": first,
         "data_until": format_time(inputs.until),
         "contract_version": CONTRACT_VERSION,
         "code_version": code_version(),
         "metrics": {name: value for name, value in evaluation.metrics.items() if np.isfinite(value)},
         "warnings": summary_lines(fitted),
+        "reference": profile(fitted.bundle, reference_rows(fitted), inputs, fitted.cuts.test),
     }
-    return replace(fitted.bundle, description=description)
+    return replace(served, description=description)
+
+
+def reference_rows(fitted: Fitted) -> Rows:
+    """The test rows that are decided about, as the bundle's reference is made from."""
+    places = np.flatnonzero(~fitted.test.transactional)
+    test, goals = fitted.test.take(places), fitted.goal_test
+    return Rows(
+        matrix=test.matrix,
+        customer=test.customer,
+        sent=test.sent,
+        labels=test.labels,
+        goal=goals.label,
+        goal_chances=goals.probabilities,
+        goal_customer=goals.customer,
+    )
 
 
 def _tags(bundle: Bundle, inputs: Inputs) -> dict[str, str]:

@@ -74,6 +74,16 @@ class Run:
         raw["service"].pop("api_keys", None)
         self._mlflow.log_dict(raw, "configuration.json")
 
+    def settings(self, settings: dict[str, Any]) -> None:
+        """Log single parameters, as a trial of a search has them."""
+        self._mlflow.log_params(settings)
+
+    @contextmanager
+    def nested(self, name: str) -> Iterator[Run]:
+        """A run inside this one; a trial that is cut short ends as well, and does not fail."""
+        with self._mlflow.start_run(nested=True, run_name=name) as run:
+            yield Run(self._mlflow, RunIds(self.ids.experiment, run.info.run_id, self.ids.tracking_uri))
+
     def tags(self, tags: dict[str, str]) -> None:
         self._mlflow.set_tags({name: value[:4900] for name, value in tags.items()})
 
@@ -114,8 +124,18 @@ class Run:
         """Log a JSON document as an artifact."""
         self._mlflow.log_dict(document, name)
 
-    def model(self, bundle: Bundle, example: pd.DataFrame, description: str, tags: dict[str, str]) -> str:
-        """Log the bundle as one model, register it, and return its version."""
+    def model(
+        self,
+        bundle: Bundle,
+        example: pd.DataFrame,
+        description: str,
+        tags: dict[str, str],
+        evaluated: Bundle | None = None,
+    ) -> str:
+        """Log the bundle as one model, register it, and return its version.
+
+        `evaluated`: the bundle that the run's figures are of, where another one is served.
+        """
         from mlflow.exceptions import MlflowException
         from mlflow.models import infer_signature
 
@@ -129,12 +149,15 @@ class Run:
         code = Path(__file__).with_name("pyfunc_model.py")
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            saved = Path(folder) / "bundle"
-            bundle.save(saved)
+            saved = {"bundle": Path(folder) / "bundle"}
+            bundle.save(saved["bundle"])
+            if evaluated is not None:
+                saved["evaluated"] = Path(folder) / "evaluated"
+                evaluated.save(saved["evaluated"])
             info = self._mlflow.pyfunc.log_model(
                 name=MODEL_NAME,
                 python_model=str(code),
-                artifacts={"bundle": str(saved)},
+                artifacts={name: str(path) for name, path in saved.items()},
                 signature=infer_signature(example, pd.DataFrame(answer)[order]),
                 input_example=example.head(3),
                 pip_requirements=list(REQUIREMENTS),
@@ -154,13 +177,23 @@ class Run:
         )
         return str(version.version)
 
+    def version_tag(self, version: str, name: str, value: str) -> None:
+        self._mlflow.MlflowClient().set_model_version_tag(MODEL_NAME, version, name, value)
+
+    def describe_model(self, text: str) -> None:
+        """What stands on the registered model's own page."""
+        self._mlflow.MlflowClient().update_registered_model(MODEL_NAME, description=text)
+
     def alias(self, alias: str, version: str) -> None:
         self._mlflow.MlflowClient().set_registered_model_alias(MODEL_NAME, alias, version)
 
 
 @contextmanager
-def open_run(home: Path, experiment: str, name: str) -> Iterator[Run]:
-    """Open a run in the experiment, which is made where it is missing; a failure inside fails the run."""
+def open_run(home: Path, experiment: str, name: str, run_id: str | None = None) -> Iterator[Run]:
+    """Open a run in the experiment, which is made where it is missing; a failure inside fails the run.
+
+    `run_id` takes up a run that was begun before.
+    """
     mlflow = quiet_mlflow()
     uri = tracking_uri(home)
     mlflow.set_tracking_uri(uri)
@@ -173,7 +206,7 @@ def open_run(home: Path, experiment: str, name: str) -> Iterator[Run]:
         experiment_id = mlflow.create_experiment(experiment, artifact_location=location)
     else:
         experiment_id = found.experiment_id
-    with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
+    with mlflow.start_run(run_id=run_id, experiment_id=experiment_id, run_name=name) as run:
         yield Run(mlflow, RunIds(experiment, run.info.run_id, uri))
 
 

@@ -26,7 +26,9 @@ class FakeScorer:
         case: OpenCase | None = None,
         contacts: tuple[str, ...] = (),
         observational: bool = False,
+        price: float = 0.0,
     ) -> None:
+        self.price = price
         self.lift, self.case, self.contacts = lift, case, contacts
         self.bundle = SimpleNamespace(
             observational=observational, specification=SimpleNamespace(vocabulary=Vocabulary())
@@ -37,19 +39,19 @@ class FakeScorer:
             [[self.lift(self, int(place), int(moment)) for moment in moments] for place in candidates]
         ).reshape(len(candidates), len(moments), 2)
         helps, interrupts = pairs[..., 0], pairs[..., 1]
-        return Chances(0.1 + helps, 0.1 + interrupts, helps, interrupts, np.zeros(helps.shape))
+        return Chances(0.1 + helps, 0.1 + interrupts, helps, interrupts, np.full(helps.shape, self.price))
 
     def open_case(self) -> OpenCase | None:
         return self.case
 
     def with_rows(self, rows: Sequence[Any]) -> FakeScorer:
         contacts = (*self.contacts, *(row.message_id for row in rows))
-        return FakeScorer(self.lift, self.case, contacts, self.bundle.observational)
+        return FakeScorer(self.lift, self.case, contacts, self.bundle.observational, self.price)
 
     def with_case_resolved(self, event_type: str) -> FakeScorer | None:
         if self.case is None:
             return None
-        return FakeScorer(self.lift, None, self.contacts, self.bundle.observational)
+        return FakeScorer(self.lift, None, self.contacts, self.bundle.observational, self.price)
 
 
 def always(helps: float, interrupts: float = 0.0) -> Lift:

@@ -56,6 +56,16 @@ def codes(verdict: Verdict) -> list[str]:
     return [code for code, _ in verdict.reasons]
 
 
+def test_what_is_not_worth_the_attention_stays_and_says_so() -> None:
+    dear = ask(a_situation(), FakeScorer(always(0.1, 0.01), price=0.09), a_policy())["m-1"]
+    assert dear.action != "send"
+    assert dear.net_value == pytest.approx(0.08) and dear.attention_price == pytest.approx(0.09)
+    assert codes(dear)[0] == "low_value" and "attention" in dear.reasons[0][1]
+    assert "interrupt more than it helps" not in dear.reasons[0][1]
+    cheap = ask(a_situation(), FakeScorer(always(0.1, 0.01), price=0.07), a_policy())["m-1"]
+    assert cheap.action == "send" and "The attention costs 7.0 points" in cheap.reasons[0][1]
+
+
 def test_what_helps_more_than_it_interrupts_goes() -> None:
     answer = ask(a_situation(), FakeScorer(always(0.1, 0.01)), a_policy())
     assert answer["m-1"].action == "send"

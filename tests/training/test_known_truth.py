@@ -7,6 +7,7 @@ import pytest
 
 from data_contracts.configuration import Training
 from training.gates import gate
+from training.lift import LiftRows, beyond_answers
 from training.metrics import Resampler, auc, ece
 from training.shrunken_effect import fit_shrunken_effect
 from training.splits import customer_folds, cuts_of
@@ -144,3 +145,35 @@ def test_the_gate_says_why() -> None:
     assert not refused.promoted and "helps" in refused.reason
     assert gate("always", worse, None).promoted and not gate("never", GOOD, None).promoted
     assert not gate("auto", GOOD | {"helps_send_ece": 0.3}, None).promoted
+
+
+def test_pseudo_outcomes_average_to_the_effect_beyond_answers_whatever_the_models_say() -> None:
+    """Propensities are known, so wrong chances cost precision, not truth (double robustness)."""
+    draw = np.random.default_rng(8)
+    n = 400_000
+    keen = draw.random(n) < 0.5
+    propensity = np.where(keen, 0.8, 0.3)
+    sent = draw.random(n) < propensity
+    answer, held, delta = np.where(keen, 0.3, 0.1), np.where(keen, 0.2, 0.05), np.where(keen, 0.08, -0.02)
+    linked = sent & (draw.random(n) < answer)
+    # lift = L · (1 − m) + δ, with answers and other events independent of each other.
+    beyond = held + np.where(sent, delta / (1.0 - answer), 0.0)
+    label = linked | (draw.random(n) < beyond)
+    for wrong in (1.0, 0.5):
+        rows = LiftRows(
+            matrix=np.zeros((n, 1), np.float32),
+            sent=sent,
+            propensity=propensity,
+            label=label,
+            linked=linked,
+            answer=answer,
+            held=held * wrong,
+            other=np.zeros((n, 2)),
+        )
+        pseudo, weight = beyond_answers(rows)
+        # With a wrong m the term L · m, which is added back, is off by L · (m − its true value).
+        shift = answer * held * (1.0 - wrong)
+        for group in (keen, ~keen):
+            error = pseudo[group].std() / np.sqrt(group.sum())
+            assert abs(pseudo[group].mean() + shift[group].mean() - delta[group].mean()) < 4.0 * error
+        assert (weight > 0).all()
