@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.configuration import Configuration
 from data_contracts.errors import TooLittleData
-from data_contracts.times import parse_time
+from data_contracts.times import format_time, parse_time
 from evaluation.contenders import Contender, contenders_of, model_sends
 from evaluation.evaluate import Evaluated, evaluate, known_metrics, metrics_of
 from evaluation.figures import values_figure
@@ -76,6 +76,18 @@ def test_a_models_value_is_the_planted_one_on_rows_that_it_has_not_seen(learnt: 
     names = known_metrics([one.name for one in found.policies])
     assert set(metrics_of(found)) <= set(names)
     assert values_figure(found).axes[0].get_yticklabels()[0].get_text().startswith("champion")
+
+
+@pytest.mark.slow
+def test_a_model_of_all_rows_is_valued_as_it_was_before(learnt: tuple[Inputs, Bundle]) -> None:
+    inputs, before = learnt
+    whole = {**before.description, "learned_until": format_time(inputs.until)}
+    served = replace(before, description=whole)
+    found = valued(inputs, (Model("champion", served, before),))
+    assert found.study.since == parse_time(str(before.description["learned_until"]))
+    assert any("valued as it was before" in note for note in found.notes)
+    with pytest.raises(TooLittleData):
+        valued(inputs, (Model("champion", served),))
 
 
 @pytest.mark.slow
