@@ -8,7 +8,7 @@ export BENTOML_DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help install demo test test-quick check bench bench-decisions bench-evaluation loop serve lock bento clean
+.PHONY: help install demo test test-quick check bench bench-decisions bench-evaluation loop soak serve lock bento clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,10 @@ bench-evaluation: install ## values of policies from logs against the truth, ove
 
 loop: install ## half a year of a simulated company that learns from its own log (LOOP=--quick: two minutes)
 	@$(BIN)/python -m benchmarks.half_year $(LOOP)
+
+soak: install ## kill -9 under load on both stores, in full (about fifteen minutes)
+	@TACT_SOAK=5 $(BIN)/pytest tests/serving/test_store_concurrency.py tests/serving/test_store_crash.py
+	@$(BIN)/python -m benchmarks.soak
 
 serve: install ## the service with the champion on 127.0.0.1:3000
 	@$(BIN)/tact serve

@@ -148,7 +148,6 @@ class StorePolicy:
         until: Ints,
     ) -> None:
         places = {candidates[row]["message_id"]: int(row) for row in rows}
-        at = parse_time(answer["decided_at"])
         for one in answer["decisions"]:
             row = places[one["message_id"]]
             result.action[row] = _ACTIONS[one["action"]]
@@ -157,4 +156,4 @@ class StorePolicy:
             result.recheck[row] = sum(_EVENT_BIT.get(name, 0) for name in set(one["recheck_on"]))
             if one["action"] == "send":
                 self.sent += 1
-                self.store.confirm(answer["decision_id"], one["message_id"], "sent", at)
+                self.store.confirm(answer["decision_id"], one["message_id"], "sent")

@@ -77,7 +77,7 @@ def command(
     if as_json:
         click.echo(json.dumps(answer, indent=1, ensure_ascii=False))
     else:
-        _show(answer, {one.get("message_id"): one for one in messages})
+        show_answer(answer, {one.get("message_id"): one for one in messages})
 
 
 def _read_candidates(file: Path) -> list[dict[str, Any]]:
@@ -96,7 +96,8 @@ def _read_candidates(file: Path) -> list[dict[str, Any]]:
 # ---- one answer, for people
 
 
-def _show(answer: dict[str, Any], candidates: dict[Any, dict[str, Any]]) -> None:
+def show_answer(answer: dict[str, Any], candidates: dict[Any, dict[str, Any]]) -> None:
+    """Print the ranked table and the reasons; `candidates` by message id say who sends them."""
     console = Console(highlight=False)
     goal = answer["goal"]
     if goal["name"] is not None:

@@ -28,6 +28,8 @@ COMMANDS = {
     "decide": ("command_line.decide", "Ask about messages and print the ranked answer."),
     "evaluate": ("command_line.evaluate", "Value policies from a randomised log."),
     "sensitivity": ("command_line.sensitivity", "How outcomes move with balance, weights and caps."),
+    "replay": ("command_line.replay", "Ask a logged decision again and say what differs."),
+    "forget": ("command_line.forget", "Erase everything that is stored about a customer."),
     "report": ("command_line.report", "One page: the departments' metrics beside the customer's experience."),
     "ui": ("command_line.ui", "Open the MLflow UI on the same tracking store."),
 }

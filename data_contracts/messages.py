@@ -262,6 +262,17 @@ class TimelineAnswer(BaseModel):
     reservations: list[dict[str, Any]]
 
 
+class ForgetRequest(_Message):
+    customer_id: Text
+
+
+class ForgetAnswer(BaseModel):
+    """How many rows of each table were erased; the record of it has the same."""
+
+    erased_at: str
+    rows: dict[str, int]
+
+
 SCHEMAS: dict[str, type[BaseModel]] = {
     "touchpoint": Touchpoint,
     "candidate": Candidate,
@@ -275,4 +286,6 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "ingest_answer": IngestAnswer,
     "timeline_request": TimelineRequest,
     "timeline_answer": TimelineAnswer,
+    "forget_request": ForgetRequest,
+    "forget_answer": ForgetAnswer,
 }

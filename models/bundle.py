@@ -1,7 +1,8 @@
 """The bundle: everything that an answer needs, in one folder with a format version.
 
 `bundle.json` holds the specification, the configuration it was trained under, calibrators and the
-description; each booster is LightGBM's own text in a file beside it. Nothing is pickled.
+description; each booster is LightGBM's own text in a file beside it. Nothing is pickled. Since format
+2 each file is checked against its SHA-256 before it is used (`models.seals`); format 1 has none.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from features.columns import Float64
 from features.specification import FeatureSpecification
 from models.booster import Rows, TreeModel
 from models.calibration import Calibrator
+from models.seals import check_file, check_seal, file_digest, sealed
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READ = (1, 2)
 OUTCOMES = ("helps", "interrupts")
 GOAL_FLOOR = 1e-6
 """Least chance of a goal, before temperature and normalisation."""
@@ -146,6 +149,7 @@ class Bundle:
 
         raw = {
             "format_version": FORMAT_VERSION,
+            "digests": {},
             "columns_digest": columns_digest(self.specification),
             "specification": json.loads(self.specification.to_json()),
             "configuration": self.configuration.model_dump(mode="json"),
@@ -166,8 +170,10 @@ class Bundle:
             "description": self.description,
         }
         for name, text in boosters.items():
-            (folder / f"{name}.txt").write_text(text, encoding="utf-8")
-        (folder / "bundle.json").write_text(json.dumps(raw, indent=1), encoding="utf-8")
+            content = text.encode()
+            raw["digests"][f"{name}.txt"] = file_digest(content)
+            (folder / f"{name}.txt").write_bytes(content)
+        (folder / "bundle.json").write_text(json.dumps(sealed(raw), indent=1), encoding="utf-8")
 
 
 def columns_digest(specification: FeatureSpecification) -> str:
@@ -183,13 +189,21 @@ def load_bundle(folder: Path) -> Bundle:
     """Read a bundle; raises BundleUnusable that says what is missing, damaged or of another format."""
     try:
         raw = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        if raw["format_version"] != FORMAT_VERSION:
+        if raw["format_version"] not in _READ:
             raise BundleUnusable(
                 f"{folder}: bundle format {raw['format_version']!r}, but this Tact reads {FORMAT_VERSION}"
             )
+        has_seals = raw["format_version"] > 1
+        if has_seals:
+            check_seal(raw, folder)
 
         def booster(name: str | None) -> TreeModel | None:
-            return None if name is None else TreeModel((folder / name).read_text(encoding="utf-8"))
+            if name is None:
+                return None
+            content = (folder / name).read_bytes()
+            if has_seals:
+                check_file(name, content, raw["digests"], folder)
+            return TreeModel(content.decode())
 
         def probability(part: dict[str, Any]) -> ProbabilityModel:
             calibrator = Calibrator.from_dict(part["calibrator"])

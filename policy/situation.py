@@ -128,7 +128,8 @@ def columns_with_sends(
     live = live_sends(sends, now)
     if not live:
         return columns
-    known = set(columns.message.tolist())
+    # A row that comes in after `now` is not seen yet; its send stands in for it until then.
+    known = set(columns.message[columns.ingested_time <= now].tolist())
     rows = [
         contact_row(
             {"message_id": send.message_id, "department": send.department, "channel": send.channel},

@@ -27,13 +27,14 @@ from serving.batching import ATTEMPTS, Job, answer_in_waves
 from serving.champion import Champion
 from serving.claims import Abandoned, Claim
 from serving.deciding import Stages, plan, plan_degraded
+from serving.history import HistoryBounds, as_known
 from serving.logs import LOGGER
 from serving.metrics import Metrics
 from serving.parsing import DecideCall
 from serving.replaying import store_spooled
 from serving.spool import Spool
 from serving.staleness import observe_staleness
-from serving.store import EarlierAnswer, Snapshot, Store
+from serving.store import EarlierAnswer, LockedCustomer, Snapshot, Store
 
 _STALENESS_EVERY = 16
 _log = logging.getLogger(LOGGER)
@@ -203,18 +204,27 @@ class Answering:
             snapshot = customer.snapshot(ids, decision_id)
             if snapshot.earlier is not None:
                 return repeated(snapshot.earlier, call, decision_id)
-            planned = self.plan(call, snapshot, decision_id, now, stages)
+            planned = self.plan(call, snapshot, decision_id, now, stages, customer)
             if not customer.commit(planned.outcome, snapshot):
                 raise StoreUnavailable("The decision could not be stored; ask again.")
         self.count(planned, call, snapshot, now, stages)
         return planned.outcome.answer
 
-    def plan(self, call: DecideCall, snapshot: Snapshot, decision_id: str, now: int, stages: Stages) -> Planned:
+    def plan(
+        self,
+        call: DecideCall,
+        snapshot: Snapshot,
+        decision_id: str,
+        now: int,
+        stages: Stages,
+        locked: LockedCustomer | None = None,
+    ) -> Planned:
+        """Decide, degraded where the model can't; `locked` is the customer where its lock is held."""
         loaded = self.champion.current
         version = None if loaded is None else loaded.version
         if loaded is not None:
             try:
-                history = self._whole_history(call, snapshot)
+                history = self._history_then(call, snapshot, now, locked or self.store)
                 return plan(
                     call, snapshot, loaded.bundle, self.configuration, now, decision_id, stages, history
                 )
@@ -228,11 +238,13 @@ class Answering:
         self.metrics.degraded.labels("model").inc()
         return plan_degraded(call, self.configuration, now, decision_id, why, version)
 
-    def _whole_history(self, call: DecideCall, snapshot: Snapshot) -> TouchpointColumns | None:
+    def _history_then(
+        self, call: DecideCall, snapshot: Snapshot, now: int, source: Store | LockedCustomer
+    ) -> TouchpointColumns | None:
         # Only a request with a clock of its own can see so far back that the bounds matter.
         if call.now is None or not snapshot.left_out:
             return None
-        return self.store.history(call.customer_id)
+        return as_known(source.history(call.customer_id), now, HistoryBounds.of(self.configuration))
 
     def count(self, planned: Planned, call: DecideCall, snapshot: Snapshot, now: int, stages: Stages) -> None:
         self.metrics.decided(planned.counts, stages.seconds)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from data_contracts.errors import StoreUnavailable, TactError
-from data_contracts.messages import ConfirmAnswer, ConfirmRequest, TimelineRequest
+from data_contracts.errors import Forbidden, StoreUnavailable, TactError
+from data_contracts.messages import ConfirmAnswer, ConfirmRequest, ForgetAnswer, ForgetRequest, TimelineRequest
+from data_contracts.times import format_time
+from policy.late_sends import still_fits
+from policy.situation import Send
 from serving.access import Caller
 from serving.ingesting import TIMELINE_LIMIT, ingest, timeline_answer
 from serving.parsing import DecideCall, parse, parse_decide
 from serving.problems import problem_bytes
 from serving.runtime import Runtime
+from serving.store import Snapshot
 
 
 def check_departments(call: DecideCall, caller: Caller) -> None:
@@ -40,19 +44,30 @@ def answer_slice(runtime: Runtime, caller: Caller, texts: list[bytes]) -> list[b
 def confirm(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
     """Say what became of a send; raises InvalidRequest, NotFound, Conflict, Forbidden, StoreUnavailable."""
     request = parse(ConfirmRequest, body)
-    if runtime.answering.store_trouble is not None:
-        raise StoreUnavailable(runtime.answering.store_trouble)
-    if runtime.spool.is_pending():
-        runtime.answering.replay_spool()
+    _everything_stored(runtime)
     if caller.departments:
         rows = runtime.store.decision(request.decision_id).rows
         theirs = [row.department or "" for row in rows if row.message_id == request.message_id]
         caller.check(("message_id", department) for department in theirs)
-    now = runtime.answering.clock()
-    state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, now)
+
+    def fits(send: Send, snapshot: Snapshot) -> bool:
+        has_room = still_fits(send, snapshot.columns, snapshot.sends, runtime.configuration)
+        if not has_room:
+            runtime.metrics.confirms.labels("late").inc()
+        return has_room
+
+    state = runtime.store.confirm(request.decision_id, request.message_id, request.outcome, fits)
     runtime.metrics.confirms.labels(state).inc()
     answer = ConfirmAnswer(decision_id=request.decision_id, message_id=request.message_id, state=state)
     return answer.model_dump_json().encode()
+
+
+def _everything_stored(runtime: Runtime) -> None:
+    """Bring what was spooled into the store; raises StoreUnavailable while it is left alone."""
+    if runtime.answering.store_trouble is not None:
+        raise StoreUnavailable(runtime.answering.store_trouble)
+    if runtime.spool.is_pending():
+        runtime.answering.replay_spool()
 
 
 def take_touchpoints(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
@@ -71,3 +86,14 @@ def show_timeline(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
     """Everything about one customer that the caller may see."""
     request = parse(TimelineRequest, body)
     return timeline_answer(runtime.bulk_store.timeline(request.customer_id, TIMELINE_LIMIT), caller)
+
+
+def forget(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    """Erase a customer, for keys of all departments only: what is erased belongs to every one of them."""
+    request = parse(ForgetRequest, body)
+    if caller.departments:
+        raise Forbidden("Erasing takes a key without departments: it erases what all of them know.")
+    _everything_stored(runtime)
+    now = runtime.answering.clock()
+    rows = runtime.bulk_store.forget(request.customer_id, now)
+    return ForgetAnswer(erased_at=format_time(now), rows=rows).model_dump_json().encode()

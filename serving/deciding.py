@@ -13,7 +13,6 @@ from typing import cast
 
 from data_contracts.configuration import Configuration
 from data_contracts.times import HOUR
-from features.builder import HISTORY_LIMIT
 from features.columns import Int64, TouchpointColumns
 from features.packing import TouchpointRow
 from models.bundle import Bundle
@@ -24,7 +23,7 @@ from policy.fallback import degraded, held_out
 from policy.situation import columns_with_sends, situation
 from serving.answer import Mode, Planned, goal_answer, planned_answer
 from serving.explaining import signals
-from serving.feature_log import pack_features
+from serving.feature_log import AskedRequest, pack_features
 from serving.parsing import DecideCall
 from serving.store import Snapshot
 
@@ -116,7 +115,7 @@ def plan(
         columns_with_sends(columns, snapshot.sends, now, contact_type),
         call.candidates,
         now,
-        HISTORY_LIMIT,
+        bundle.configuration.service.history_limit,  # what the models were trained under
     )
     start = stages.add("features", start)
     policy = configuration.policy
@@ -133,7 +132,7 @@ def plan(
     features = None
     if configuration.service.log_features:
         window = max((round(cap.window_hours * HOUR) for cap in policy.caps), default=0)
-        features = pack_features(bundle.version, scorer.design_now(), goals, seen, window)
+        features = pack_features(bundle.version, scorer.design_now(), goals, seen, window, _asked(call))
     told = signals(bundle, scorer.design_now()) if call.explain else None
     planned = planned_answer(
         call,
@@ -151,6 +150,17 @@ def plan(
     )
     stages.add("answer", start)
     return planned
+
+
+def _asked(call: DecideCall) -> AskedRequest:
+    groups = tuple(one["group"] for one in call.candidates)
+    return AskedRequest(
+        call.mode,
+        call.now is not None,
+        call.explain,
+        tuple(one["message_id"] for one in call.candidates),
+        groups if any(groups) else (),
+    )
 
 
 def plan_degraded(

@@ -33,7 +33,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-API_PATHS = ("/decide", "/decide_batch", "/confirm", "/ingest", "/timeline")
+API_PATHS = ("/decide", "/decide_batch", "/confirm", "/ingest", "/timeline", "/forget")
 PAGE_PATHS = ("/", "/livez", "/healthz", "/readyz", "/metrics", "/docs.json", "/schema.json")
 BODY_SECONDS = 20.0
 """How long a body may take to arrive."""

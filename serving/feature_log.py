@@ -1,14 +1,15 @@
 """What a decision saw, in a compact form beside its log, so that it can be replayed and explained.
 
-Format 1, MessagePack: `[1, bundle version, state, own, n, goals, situation]`. `state` and `own` are
-the parts of the design matrix at the moment of the decision (`models.booster.Design`), float32:
-two bit sets say where a number is 0 and where it is missing, and only the others are written out.
+Format 2, MessagePack: `[2, bundle version, state, own, n, goals, situation, request]`; format 1 lacks
+the last. `state` and `own` are the parts of the design matrix at the moment of the decision
+(`models.booster.Design`), float32: two bit sets say where a number is 0 and where it is missing, and
+only the others are written out. `request` is what the log's rows don't tell of the request.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -19,9 +20,24 @@ from features.columns import Float64
 from models.booster import Design
 from policy.situation import Situation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READ = (1, 2)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRequest:
+    """What a request said beyond the rows of the log; the lists go by its candidates, in order.
+
+    `has_now` tells a request with a clock of its own. `groups` is empty where none was given.
+    """
+
+    mode: Literal["enforce", "shadow"]
+    has_now: bool
+    explain: bool
+    message_ids: tuple[str, ...]
+    groups: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,7 @@ class SeenFeatures:
     goals : goal probabilities in full precision, shape (goals + 1,)
     situation : touches within the longest cap, opted-out channels, zones, messages sent and
         reserved, times when messages were first asked about
+    request : None in format 1
     """
 
     model_version: str
@@ -43,10 +60,16 @@ class SeenFeatures:
     own: Matrix
     goals: Float64
     situation: dict[str, Any]
+    request: AskedRequest | None = None
 
 
 def pack_features(
-    model_version: str, design: Design, goals: Float64, situation: Situation, cap_window: int
+    model_version: str,
+    design: Design,
+    goals: Float64,
+    situation: Situation,
+    cap_window: int,
+    request: AskedRequest,
 ) -> bytes:
     """The features of a decision as a blob; `cap_window` in microseconds bounds the touches kept."""
     body = [
@@ -57,6 +80,7 @@ def pack_features(
         len(design.own),
         np.ascontiguousarray(goals, "<f8").tobytes(),
         _situation(situation, cap_window),
+        [request.mode, request.has_now, request.explain, request.message_ids, request.groups],
     ]
     return _encoder.encode(body)
 
@@ -65,18 +89,24 @@ def unpack_features(blob: bytes) -> SeenFeatures:
     """Read `pack_features`' blob; raises ValueError where it is damaged or of another format."""
     try:
         version, *rest = _decoder.decode(blob)
-        if version == FORMAT_VERSION:
-            model_version, shared, own, n, goals, situation = rest
+        if version in _READ:
+            model_version, shared, own, n, goals, situation, *asked = rest
             return SeenFeatures(
                 model_version,
                 _unpacked(shared, 1),
                 _unpacked(own, n),
                 np.frombuffer(goals, "<f8"),
                 situation,
+                _request(asked[0]) if asked else None,
             )
     except (msgspec.MsgspecError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"the logged features are damaged: {error}") from None
     raise ValueError(f"logged features of format {version!r}, expected {FORMAT_VERSION}")
+
+
+def _request(told: list[Any]) -> AskedRequest:
+    mode, has_now, explain, message_ids, groups = told
+    return AskedRequest(mode, has_now, explain, tuple(message_ids), tuple(groups))
 
 
 def _packed(matrix: Matrix) -> list[Any]:

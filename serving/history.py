@@ -146,6 +146,16 @@ def rebuilt(rows: Sequence[TouchpointRow], bounds: HistoryBounds, *, repack: boo
     return History(columns, left_out, repack)
 
 
+def as_known(columns: TouchpointColumns, now: int, bounds: HistoryBounds) -> TouchpointColumns:
+    """What a decision at `now` (microseconds) would have read of all rows of a customer.
+
+    The newest rows of today may all have come in later, and then the bounds leave out just those
+    that were known then.
+    """
+    known = np.flatnonzero(columns.ingested_time <= now)
+    return bounded(columns if len(known) == len(columns) else selected(columns, known), bounds)[0]
+
+
 def bounded(columns: TouchpointColumns, bounds: HistoryBounds) -> tuple[TouchpointColumns, int]:
     """The rows within the bounds, and the number of those beyond them.
 

@@ -21,6 +21,11 @@ _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 _AGES = (60.0, 600.0, 3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 2_592_000.0)
 _ACTIONS = ("send", "wait", "suppress")
 _CAP_CODES = ("cap", "cap_zero")
+_LABELS = (
+    ("degraded", ("model", "database", "deadline", "unlogged")),
+    ("touchpoints", ("accepted", "duplicate", "rejected")),
+    ("confirms", ("sent", "released", "late")),
+)
 
 
 class Metrics:
@@ -45,7 +50,9 @@ class Metrics:
         self.touchpoints: Counter = prometheus.Counter(
             "tact_touchpoints", "Touchpoints received, by what became of them.", ["result"]
         )
-        self.confirms: Counter = prometheus.Counter("tact_confirms", "Sends confirmed or released.", ["state"])
+        self.confirms: Counter = prometheus.Counter(
+            "tact_confirms", "Sends confirmed, released, or confirmed too late and refused.", ["state"]
+        )
         self.problems: Counter = prometheus.Counter(
             "tact_problems", "Requests answered with a problem, by its type.", ["problem"]
         )
@@ -73,6 +80,14 @@ class Metrics:
             "tact_ready_workers", "Workers whose model is warm and whose database answers.",
             multiprocess_mode="livesum",
         )  # fmt: skip
+        self.spool_pending: Gauge = prometheus.Gauge(
+            "tact_spool_pending", "1 while decisions on this machine's disk wait for the database.",
+            multiprocess_mode="livemax",
+        )  # fmt: skip
+        # A counter that is there before its first event: else nobody sees the first one happen.
+        for counter, values in _LABELS:
+            for value in values:
+                getattr(self, counter).labels(value)
         self._version: str | None = None
         self._decision = {
             (action, code): self.decisions.labels(action, code) for action in _ACTIONS for code in CODES

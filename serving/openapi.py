@@ -18,6 +18,8 @@ from data_contracts.messages import (
     ConfirmRequest,
     DecideAnswer,
     DecideRequest,
+    ForgetAnswer,
+    ForgetRequest,
     IngestAnswer,
     IngestRequest,
     TimelineAnswer,
@@ -66,6 +68,13 @@ _OPERATIONS: dict[str, tuple[str, str, type[BaseModel], type[BaseModel], tuple[i
         "Touchpoints, decisions and reservations of one customer, newest first.",
         TimelineRequest,
         TimelineAnswer,
+        (503,),
+    ),
+    "/forget": (
+        "forget",
+        "Erase everything that is stored about a customer; a record without their id stays.",
+        ForgetRequest,
+        ForgetAnswer,
         (503,),
     ),
 }

@@ -97,7 +97,7 @@ def parse_decide(body: bytes) -> DecideCall:
          "expires_at": micros(candidate.expires_at), "attributes": candidate.attributes or {}}
         for candidate in model.candidates
     )  # fmt: skip
-    return _with_digest(
+    return call_of(
         model.customer_id, candidates, model.decision_id, model.mode, micros(model.now), model.explain
     )
 
@@ -175,12 +175,12 @@ def _call(request: _Request, long: bool) -> DecideCall:
     if len(seen) < len(candidates):
         raise ValueError("a message stands twice")
     now = None if request.now is None else parse_time(request.now)
-    return _with_digest(
+    return call_of(
         request.customer_id, tuple(candidates), request.decision_id, request.mode, now, request.explain
     )
 
 
-def _with_digest(
+def call_of(
     customer_id: str,
     candidates: tuple[dict[str, Any], ...],
     decision_id: str | None,
@@ -188,6 +188,7 @@ def _with_digest(
     now: int | None,
     explain: bool,
 ) -> DecideCall:
+    """A call of checked parts, with the digest of its request."""
     text = _canonical.encode((customer_id, [tuple(one.values()) for one in candidates], mode, now, explain))
     digest = hashlib.blake2b(text, digest_size=16).digest()
     return DecideCall(customer_id, candidates, decision_id, mode, now, explain, digest)

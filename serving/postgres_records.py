@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +11,7 @@ import psycopg
 from data_contracts.errors import NotFound
 from features.packing import TouchpointRow
 from serving import postgres_statements as statements
+from serving.erasures import customer_hash
 from serving.history import decoded_row
 from serving.postgres_database import PostgresDatabase
 from serving.store import DecisionRow, Reservation, StoredDecision, Timeline
@@ -66,8 +66,7 @@ def erase(cursor: Cursor, customer_id: str, now: int) -> dict[str, int]:
         table: cursor.execute(statement, (customer_id,)).rowcount
         for table, statement in statements.ERASE.items()
     }
-    digest = hashlib.sha256(customer_id.encode("utf-8", "surrogatepass")).hexdigest()
-    cursor.execute(statements.ADD_ERASURE, (digest, now, json.dumps(counts)))
+    cursor.execute(statements.ADD_ERASURE, (customer_hash(customer_id), now, json.dumps(counts)))
     return counts
 
 

@@ -38,13 +38,13 @@ FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s
 AS c(customer, version, first_version, rule, left_out, packed, unpacked)"""
 
 HOLD_CUSTOMER = "SELECT 1 FROM tact.customers WHERE customer_id = %s FOR UPDATE"
-SETTLE_RESERVED = """WITH settled AS (
-UPDATE tact.sends SET state = %s WHERE decision_id = %s AND message_id = %s AND state = 'reserved'
-RETURNING customer_id)
-UPDATE tact.customers c SET version = version + 1 FROM settled s WHERE c.customer_id = s.customer_id
-RETURNING 1"""
-LOGGED_SEND = """SELECT d.customer_id, d.action, s.state FROM tact.decisions d
+SETTLE_IN_TIME = "SELECT tact.settle_in_time(%s::text, %s::text, %s::text)"
+LOGGED_SEND = """SELECT d.customer_id, d.action, d.purpose,
+s.department, s.channel, s.decided_at, s.reserved_until, s.state FROM tact.decisions d
 LEFT JOIN tact.sends s USING (decision_id, message_id) WHERE d.decision_id = %s AND d.message_id = %s"""
+# Whoever let something out after a reservation's end did not count it.
+LATER_SEND = """SELECT 1 FROM tact.sends WHERE customer_id = %s AND state <> 'released' AND decided_at >= %s
+AND (decision_id, message_id) <> (%s, %s) LIMIT 1"""
 # A send of a shadow or holdout decision reserved nothing: it has no row yet.
 SETTLE_SEND = """INSERT INTO tact.sends
 (decision_id, customer_id, message_id, department, channel, decided_at, reserved_until, state)
@@ -79,5 +79,5 @@ ERASE = {
     "asked": "DELETE FROM tact.asked WHERE customer_id = %s",
     "histories": "DELETE FROM tact.histories WHERE customer_id = %s",
 }
-ADD_ERASURE = "INSERT INTO tact.erasures (customer_sha256, erased_at, counts) VALUES (%s, %s, %s)"
+ADD_ERASURE = "INSERT INTO tact.erasures (customer_hash, erased_at, counts) VALUES (%s, %s, %s)"
 READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"

@@ -22,12 +22,13 @@ from policy.situation import Send
 from serving import postgres_records
 from serving import postgres_statements as statements
 from serving.addresses import postgres_address
-from serving.confirmation import STATES, confirmed_state
+from serving.confirmation import STATES, LoggedSend, check_late, confirmed_state, may_be_late
 from serving.history import HistoryBounds, PackedHistory, assembled, decoded_row, rebuilt, storable
 from serving.postgres_database import PostgresDatabase, storable_values
 from serving.store import (
     DecisionRow,
     EarlierAnswer,
+    Fits,
     LockedCustomer,
     Outcome,
     Reservation,
@@ -36,6 +37,7 @@ from serving.store import (
     SnapshotKey,
     StoredDecision,
     Timeline,
+    no_room,
 )
 
 _Cursor = psycopg.Cursor[tuple[Any, ...]]
@@ -152,23 +154,31 @@ class PostgresStore:
             yield _Locked(self, cursor, customer_id)
 
     def confirm(
-        self, decision_id: str, message_id: str, outcome: SendOutcome, now: int
+        self, decision_id: str, message_id: str, outcome: SendOutcome, fits: Fits = no_room
     ) -> Literal["sent", "released"]:
         key = (decision_id, message_id)
-        if self._database.call(statements.SETTLE_RESERVED, (STATES[outcome], *key)):
+        [(settled,)] = self._database.call(statements.SETTLE_IN_TIME, (*key, STATES[outcome]))
+        if settled:
             return STATES[outcome]
 
+        def logged(cursor: _Cursor) -> LoggedSend | None:
+            row = cursor.execute(statements.LOGGED_SEND, key).fetchone()
+            return None if row is None else LoggedSend(*row)
+
         def settle(cursor: _Cursor) -> Literal["sent", "released"]:
-            found = cursor.execute(statements.LOGGED_SEND, key).fetchone()
+            found = logged(cursor)
             if found is not None:
                 # Now nobody else moves the state; what it is has to be read again.
-                cursor.execute(statements.HOLD_CUSTOMER, (found[0],))
-                found = cursor.execute(statements.LOGGED_SEND, key).fetchone()
-            customer_id, action, state = found or (None, None, None)
-            wanted = confirmed_state(decision_id, message_id, action, state, outcome)
-            if state != wanted:
+                cursor.execute(statements.HOLD_CUSTOMER, (found.customer_id,))
+                found = logged(cursor)
+            wanted = confirmed_state(decision_id, message_id, found, outcome)
+            if found is not None and found.state != wanted:
+                asked = (found.customer_id, found.reserved_until, *key)
+                if may_be_late(found, wanted) and cursor.execute(statements.LATER_SEND, asked).fetchone():
+                    snapshot = _Locked(self, cursor, found.customer_id).snapshot(())
+                    check_late(decision_id, message_id, found, snapshot, fits)
                 cursor.execute(statements.SETTLE_SEND, (wanted, *key))
-                cursor.execute(statements.MOVE_VERSION, (customer_id,))
+                cursor.execute(statements.MOVE_VERSION, (found.customer_id,))
             return wanted
 
         return self._database.transaction(settle)
@@ -180,8 +190,7 @@ class PostgresStore:
         return self._database.transaction(lambda cursor: postgres_records.decision(cursor, decision_id))
 
     def history(self, customer_id: str) -> TouchpointColumns:
-        rows = self._database.call(statements.ALL_ROWS, (customer_id,))
-        return columns_of_rows(decoded_row(*row[2:]) for row in rows)
+        return _history(self._database.call, customer_id)
 
     def compact(self, customer_ids: Sequence[str]) -> int:
         distinct = sorted(set(customer_ids))
@@ -296,9 +305,16 @@ class _Locked:
         [(code,)] = self._call(statements.COMMIT, self._store._parameters(outcome, snapshot))
         return _committed(outcome, code)
 
+    def history(self, customer_id: str) -> TouchpointColumns:
+        return _history(self._call, customer_id)
+
     def _call(self, statement: str, parameters: Any) -> list[tuple[Any, ...]]:
         with storable_values():
             return self._cursor.execute(statement, parameters).fetchall()
+
+
+def _history(call: Any, customer_id: str) -> TouchpointColumns:
+    return columns_of_rows(decoded_row(*row[2:]) for row in call(statements.ALL_ROWS, (customer_id,)))
 
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:

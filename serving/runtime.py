@@ -119,6 +119,7 @@ class Runtime:
                     self._warm.set()
                     first = False
                 self._check_store()
+                self.metrics.spool_pending.set(int(self.spool.is_pending()))
                 self.metrics.ready.set(
                     int(self.champion.current is not None and self.answering.store_trouble is None)
                 )

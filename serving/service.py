@@ -1,4 +1,4 @@
-"""The BentoML service `Tact`: /decide, /decide_batch, /confirm, /ingest, /timeline and the health pages.
+"""The BentoML service `Tact`: /decide, /decide_batch, /confirm, /ingest, /timeline, /forget and the health pages.
 
 Each call reads its own body and answers with bytes: an answer is stored before it goes out, and goes
 out again as the same bytes when its decision id is asked for again. The models in `data_contracts`
@@ -30,6 +30,8 @@ from data_contracts.messages import (
     ConfirmRequest,
     DecideAnswer,
     DecideRequest,
+    ForgetAnswer,
+    ForgetRequest,
     IngestAnswer,
     IngestRequest,
     TimelineAnswer,
@@ -80,6 +82,10 @@ class _IngestBody(_RawBody, IngestRequest):
 
 
 class _TimelineBody(_RawBody, TimelineRequest):
+    pass
+
+
+class _ForgetBody(_RawBody, ForgetRequest):
     pass
 
 
@@ -174,6 +180,11 @@ class Tact:
         """Touchpoints, decisions and reservations of one customer, newest first."""
         return await self._guarded(self._timeline, body)
 
+    @bentoml.api(route="/forget", input_spec=_ForgetBody, output_spec=ForgetAnswer)
+    async def forget(self, body: bytes) -> Response:
+        """Erase everything that is stored about one customer; a record without their id stays."""
+        return await self._guarded(self._forget, body)
+
     async def _guarded(self, work: Callable[[bytes, Caller], Any], body: bytes) -> Response:
         try:
             answer: bytes = await work(body, CALLER.get())
@@ -233,6 +244,11 @@ class Tact:
         from serving.calls import show_timeline
 
         return await _submit(self._runtime.bulk, show_timeline, self._runtime, body, caller)
+
+    async def _forget(self, body: bytes, caller: Caller) -> bytes:
+        from serving.calls import forget
+
+        return await _submit(self._runtime.bulk, forget, self._runtime, body, caller)
 
 
 def _submit(executor: Executor, work: Callable[..., Result], *arguments: Any) -> asyncio.Future[Result]:

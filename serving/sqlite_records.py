@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from data_contracts.errors import NotFound
 from features.packing import TouchpointRow
 from serving import sqlite_statements as statements
+from serving.erasures import customer_hash
 from serving.history import decoded_row
 from serving.sqlite_database import SqliteDatabase
 from serving.store import DecisionRow, Reservation, StoredDecision, Timeline
@@ -76,8 +76,7 @@ def erase(connection: sqlite3.Connection, customer_id: str, now: int) -> dict[st
         table: connection.execute(statement, (customer_id,)).rowcount
         for table, statement in statements.ERASE.items()
     }
-    digest = hashlib.sha256(customer_id.encode("utf-8", "surrogatepass")).hexdigest()
-    connection.execute(statements.ADD_ERASURE, (digest, now, json.dumps(counts)))
+    connection.execute(statements.ADD_ERASURE, (customer_hash(customer_id), now, json.dumps(counts)))
     return counts
 
 

@@ -90,4 +90,9 @@ VERSION_1 = (
 )""",
 )
 
-MIGRATIONS = (Migration(1, VERSION_1),)
+VERSION_2 = (
+    # What names a customer who was erased is salted from here on, and no longer a plain SHA-256.
+    "ALTER TABLE erasures RENAME COLUMN customer_sha256 TO customer_hash",
+)
+
+MIGRATIONS = (Migration(1, VERSION_1), Migration(2, VERSION_2))

@@ -43,8 +43,12 @@ VALUES (?, ?, ?, ?, ?) ON CONFLICT (customer_id) DO UPDATE
 SET through = excluded.through, rule = excluded.rule, left_out = excluded.left_out,
 packed = excluded.packed"""
 
-LOGGED_SEND = """SELECT d.action, s.state FROM decisions d
+LOGGED_SEND = """SELECT d.customer_id, d.action, d.purpose,
+s.department, s.channel, s.decided_at, s.reserved_until, s.state FROM decisions d
 LEFT JOIN sends s USING (decision_id, message_id) WHERE d.decision_id = ? AND d.message_id = ?"""
+# Whoever let something out after a reservation's end did not count it.
+LATER_SEND = """SELECT 1 FROM sends WHERE customer_id = ? AND state <> 'released' AND decided_at >= ?
+AND (decision_id, message_id) <> (?, ?) LIMIT 1"""
 # A send of a shadow or holdout decision reserved nothing: it has no row yet.
 SETTLE_SEND = """INSERT INTO sends
 (decision_id, customer_id, message_id, department, channel, decided_at, reserved_until, state)
@@ -80,4 +84,4 @@ ERASE = {
     "histories": "DELETE FROM histories WHERE customer_id = ?",
     "customers": "DELETE FROM customers WHERE customer_id = ?",
 }
-ADD_ERASURE = "INSERT INTO erasures (customer_sha256, erased_at, counts) VALUES (?, ?, ?)"
+ADD_ERASURE = "INSERT INTO erasures (customer_hash, erased_at, counts) VALUES (?, ?, ?)"

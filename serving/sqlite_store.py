@@ -22,7 +22,7 @@ from policy.situation import Send
 from serving import sqlite_records
 from serving import sqlite_statements as statements
 from serving.addresses import sqlite_address
-from serving.confirmation import confirmed_state
+from serving.confirmation import LoggedSend, check_late, confirmed_state, may_be_late
 from serving.history import (
     HistoryBounds,
     PackedHistory,
@@ -36,6 +36,7 @@ from serving.sqlite_records import rows_after
 from serving.store import (
     DecisionRow,
     EarlierAnswer,
+    Fits,
     LockedCustomer,
     Outcome,
     Reservation,
@@ -44,6 +45,7 @@ from serving.store import (
     SnapshotKey,
     StoredDecision,
     Timeline,
+    no_room,
 )
 
 
@@ -112,14 +114,18 @@ class SqliteStore:
             yield _Locked(self, connection, customer_id)
 
     def confirm(
-        self, decision_id: str, message_id: str, outcome: SendOutcome, now: int
+        self, decision_id: str, message_id: str, outcome: SendOutcome, fits: Fits = no_room
     ) -> Literal["sent", "released"]:
         def settle(connection: sqlite3.Connection) -> Literal["sent", "released"]:
             key = (decision_id, message_id)
-            found = connection.execute(statements.LOGGED_SEND, key).fetchone()
-            action, state = found or (None, None)
-            wanted = confirmed_state(decision_id, message_id, action, state, outcome)
-            if state != wanted:
+            row = connection.execute(statements.LOGGED_SEND, key).fetchone()
+            found = None if row is None else LoggedSend(*row)
+            wanted = confirmed_state(decision_id, message_id, found, outcome)
+            if found is not None and found.state != wanted:
+                asked = (found.customer_id, found.reserved_until, *key)
+                if may_be_late(found, wanted) and connection.execute(statements.LATER_SEND, asked).fetchone():
+                    snapshot = self._snapshot(connection, SnapshotKey(found.customer_id, ()))
+                    check_late(decision_id, message_id, found, snapshot, fits)
                 connection.execute(statements.SETTLE_SEND, (wanted, *key))
                 connection.execute(statements.MOVE_VERSION_OF_DECISION, (decision_id,))
             return wanted
@@ -133,8 +139,7 @@ class SqliteStore:
         return self._database.read(lambda connection: sqlite_records.decision(connection, decision_id))
 
     def history(self, customer_id: str) -> TouchpointColumns:
-        rows = self._database.read(lambda connection: rows_after(connection, customer_id, 0))
-        return columns_of_rows(decoded_row(*row[1:]) for row in rows)
+        return self._database.read(lambda connection: _history(connection, customer_id))
 
     def compact(self, customer_ids: Sequence[str]) -> int:
         # One transaction a customer: a long one would keep decisions waiting.
@@ -221,6 +226,13 @@ class _Locked:
     def commit(self, outcome: Outcome, snapshot: Snapshot) -> bool:
         with storable_values():
             return _commit(self._connection, outcome, snapshot, self._store._packed(snapshot))
+
+    def history(self, customer_id: str) -> TouchpointColumns:
+        return _history(self._connection, customer_id)
+
+
+def _history(connection: sqlite3.Connection, customer_id: str) -> TouchpointColumns:
+    return columns_of_rows(decoded_row(*row[1:]) for row in rows_after(connection, customer_id, 0))
 
 
 def _commit(

@@ -13,7 +13,7 @@ database is set up).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,6 +168,15 @@ class StoredDecision:
     rows: tuple[DecisionRow, ...]
 
 
+Fits = Callable[[Send, Snapshot], bool]
+"""Whether a send whose reservation has ended would break no cap, asked with the customer's snapshot."""
+
+
+def no_room(send: Send, snapshot: Snapshot) -> bool:
+    """The answer where the caps are not known: none that came too late fits."""
+    return False
+
+
 class LockedCustomer(Protocol):
     """A customer whose version nobody else can move."""
 
@@ -176,6 +185,9 @@ class LockedCustomer(Protocol):
 
     def commit(self, outcome: Outcome, snapshot: Snapshot) -> bool:
         """As `Store.commit`; False only where the decision id was taken meanwhile for the same body."""
+
+    def history(self, customer_id: str) -> TouchpointColumns:
+        """As `Store.history`."""
 
 
 class Store(Protocol):
@@ -217,14 +229,15 @@ class Store(Protocol):
         """
 
     def confirm(
-        self, decision_id: str, message_id: str, outcome: SendOutcome, now: int
+        self, decision_id: str, message_id: str, outcome: SendOutcome, fits: Fits = no_room
     ) -> Literal["sent", "released"]:
         """Say whether a send went out; again with the same outcome gives the same answer.
 
-        A reservation that has expired may still be confirmed: the message did go out, and counts.
-        A send of a shadow or holdout decision, which reserved nothing, is recorded as well.
-        Raises NotFound for an unknown decision or message, Conflict for the other outcome than
-        before and for a row that was no send.
+        A reservation that has ended may still be confirmed as sent while nothing was let out since
+        its end, and after that where `fits` says so: else what was let out in its place would be
+        one too many. A send of a shadow or holdout decision, which reserved nothing, is recorded
+        as well. Raises NotFound for an unknown decision or message, Conflict for the other outcome
+        than before, for a row that was no send, and for a send that came too late.
         """
 
     def timeline(self, customer_id: str, limit: int | None = None) -> Timeline:
@@ -254,7 +267,7 @@ class Store(Protocol):
     def forget(self, customer_id: str, now: int) -> dict[str, int]:
         """Erase everything about a customer; returns how many rows of each table went.
 
-        A record stays with the SHA-256 of the id, the time and the counts.
+        A record stays with a salted hash of the id (`serving.erasures`), the time and the counts.
         """
 
     def health(self) -> None:

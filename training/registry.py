@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,13 @@ def registered_bundle(home: Path, name: str, which: str = "bundle") -> tuple[str
         found = _download(home, version, Path(folder)).with_name(which)
         if which != "bundle" and not found.is_dir():
             return None
-        return str(version.version), load_bundle(found)
+        number = str(version.version)
+        return number, _numbered(load_bundle(found), number)
+
+
+def _numbered(bundle: Bundle, version: str) -> Bundle:
+    """A run's bundle doesn't know yet under which number it was registered."""
+    return replace(bundle, description={**bundle.description, "version": version})
 
 
 def export_champion(home: Path) -> str | None:
@@ -97,10 +104,7 @@ def export_champion(home: Path) -> str | None:
     if not (target / name / "bundle.json").exists():
         with tempfile.TemporaryDirectory(dir=target, prefix=".incoming-") as folder:
             bundle = _download(home, version, Path(folder))
-            file = bundle / "bundle.json"
-            raw = json.loads(file.read_text(encoding="utf-8"))
-            raw["description"]["version"] = str(version.version)
-            file.write_text(json.dumps(raw, indent=1), encoding="utf-8")
+            _numbered(load_bundle(bundle), str(version.version)).save(bundle)
             load_bundle(bundle)
             shutil.rmtree(target / name, ignore_errors=True)
             bundle.rename(target / name)

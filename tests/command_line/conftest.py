@@ -1,5 +1,13 @@
-"""The running service that the client commands are tried against."""
+"""The running service and the databases that the commands are tried against."""
 
-from tests.serving.conftest import bundle, service, strict_service
+from tests.serving.conftest import (
+    bundle,
+    database,
+    postgres_url,
+    postgresql,
+    service,
+    sqlite,
+    strict_service,
+)
 
-__all__ = ["bundle", "service", "strict_service"]
+__all__ = ["bundle", "database", "postgres_url", "postgresql", "service", "sqlite", "strict_service"]

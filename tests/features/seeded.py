@@ -44,15 +44,14 @@ def random_rows(seed: int, n: int, late_share: float = 0.3, hours: int = 24 * 12
         delay = rng.choice([1, HOUR, 30 * HOUR, 300 * HOUR]) if rng.random() < late_share else 0
         properties: dict[str, Any] | None = None
         if event_type == "profile_updated":
-            properties = rng.choice(
-                [
-                    {"time_zone": "Europe/Vienna", "plan": "gold"},
-                    {"time_zone": "America/New_York"},
-                    {"time_zone": None, "tenure": 3.5},
-                    {"time_zone": "Mars/Olympus", "plan": "never seen before"},
-                    {"plan": None, "tenure": "many"},
-                ]
-            )
+            kinds: list[dict[str, Any]] = [
+                {"time_zone": "Europe/Vienna", "plan": "gold"},
+                {"time_zone": "America/New_York"},
+                {"time_zone": None, "tenure": 3.5},
+                {"time_zone": "Mars/Olympus", "plan": "never seen before"},
+                {"plan": None, "tenure": "many"},
+            ]
+            properties = rng.choice(kinds)
         direction = rng.choice(["inbound", "outbound", "internal"])
         if event_type == "message_sent" and rng.random() < 0.9:
             direction = "outbound"

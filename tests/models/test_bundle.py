@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from models.bundle import OUTCOMES, load_bundle
 from models.calibration import Calibrator, expit, logit
 from tests.models.tiny import tiny_bundle
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "bundle_1"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_a_saved_bundle_predicts_the_same(tmp_path: Path) -> None:
@@ -35,11 +36,12 @@ def test_a_saved_bundle_predicts_the_same(tmp_path: Path) -> None:
     assert again.specification.contact_names == bundle.specification.contact_names
 
 
-def test_the_golden_bundle_of_format_1_is_still_read() -> None:
-    bundle = load_bundle(GOLDEN)
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_golden_bundle_of_each_format_is_still_read(version: int) -> None:
+    bundle = load_bundle(GOLDEN / f"bundle_{version}")
     contact = np.linspace(-2, 2, 3 * len(bundle.specification.contact_names), dtype=np.float32)
     found = bundle.contact["helps"].predict(contact.reshape(3, -1))
-    expected = json.loads((GOLDEN / "expected.json").read_text())
+    expected = json.loads((GOLDEN / "bundle_1" / "expected.json").read_text())
     assert np.allclose(found, expected, atol=1e-12)
 
 
@@ -50,7 +52,7 @@ def test_the_golden_bundle_of_format_1_is_still_read() -> None:
         ("bundle.json", "{", "JSONDecodeError"),
         ("bundle.json", '{"format_version": 99}', "format 99"),
         ("helps_send.txt", None, "FileNotFoundError"),
-        ("helps_send.txt", "tree\nnonsense", "can't be read"),
+        ("helps_send.txt", "tree\nnonsense", "helps_send.txt is damaged"),
     ],
 )
 def test_a_broken_bundle_is_refused(tmp_path: Path, name: str, text: str | None, message: str) -> None:
@@ -61,6 +63,38 @@ def test_a_broken_bundle_is_refused(tmp_path: Path, name: str, text: str | None,
         (tmp_path / name).write_text(text)
     with pytest.raises(BundleUnusable, match=message):
         load_bundle(tmp_path)
+
+
+def test_a_flipped_bit_anywhere_is_refused(tmp_path: Path) -> None:
+    tiny_bundle().save(tmp_path)
+    rng = random.Random(5)
+    same = load_bundle(tmp_path)
+    for file in sorted(tmp_path.iterdir()):
+        whole = file.read_bytes()
+        for _ in range(15):
+            damaged = bytearray(whole)
+            damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+            file.write_bytes(damaged)
+            with pytest.raises(BundleUnusable, match=str(tmp_path)):
+                load_bundle(tmp_path)
+        file.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(BundleUnusable):
+            load_bundle(tmp_path)
+        file.write_bytes(whole)
+    assert load_bundle(tmp_path).description == same.description
+
+
+def test_a_file_of_another_bundle_is_refused(tmp_path: Path) -> None:
+    tiny_bundle().save(tmp_path / "one")
+    tiny_bundle(version="4").save(tmp_path / "other")
+    goal = (tmp_path / "one" / "goal.txt").read_text()
+    (tmp_path / "one" / "helps_lift.txt").write_text(goal)
+    with pytest.raises(BundleUnusable, match=r"helps_lift.txt is damaged"):
+        load_bundle(tmp_path / "one")
+    file = tmp_path / "other" / "bundle.json"
+    file.write_text(file.read_text().replace('"offset": 0.01', '"offset": 0.02'))
+    with pytest.raises(BundleUnusable, match=r"bundle.json is damaged or was edited"):
+        load_bundle(tmp_path / "other")
 
 
 def test_a_bundle_written_again_in_another_order_is_refused(tmp_path: Path) -> None:

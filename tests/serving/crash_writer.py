@@ -24,7 +24,7 @@ def main() -> None:
         at = START + number
         if store.commit(outcome(decision_id, customer_id, sends=["m"], waits=["n"], at=at), snapshot):
             print("decision", decision_id, flush=True)
-            state = store.confirm(decision_id, "m", "sent" if number % 2 else "not_sent", at)
+            state = store.confirm(decision_id, "m", "sent" if number % 2 else "not_sent")
             print(state, decision_id, flush=True)
 
 

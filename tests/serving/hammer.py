@@ -3,8 +3,8 @@
     python -m tests.serving.hammer URL HOME SEED THREADS ROUNDS
 
 Times are drawn, not measured: a decision's `now` lies anywhere in `SPAN`, in no order, so that the
-test means the same on a slow machine. A reservation either outlasts `SPAN`, and is then confirmed,
-released or left, or it expires within it and is left. Prints what was acknowledged, a JSON object a line.
+test means the same on a slow machine. A reservation outlasts `SPAN` or ends within it, and is confirmed,
+released or left; who confirms too late may be refused. Prints what was acknowledged, a JSON object a line.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from data_contracts.configuration import configuration_from
+from data_contracts.errors import Conflict
+from data_contracts.times import HOUR
 from features.packing import TouchpointRow
-from policy.situation import live_sends
+from policy.late_sends import still_fits
+from policy.situation import Send, live_sends
 from serving.store import EarlierAnswer, Snapshot, Store, open_store
 from tests.serving.examples import START, outcome, touchpoint
 
@@ -27,12 +31,18 @@ SPAN = 12 * WINDOW
 FOR_EVER = START + 1_000 * SPAN
 SHARED_DECISIONS, SHARED_ROWS = 40, 400
 _OPTIMISTIC_TRIES = 3
+CONFIGURATION = configuration_from({"policy": {"caps": [{"window_hours": WINDOW / HOUR, "sends": CAP}]}})
 
 
 def fits(times: Sequence[int], now: int) -> bool:
     """Whether no half-open window of the cap's length around `now` would hold too many sends."""
     both = sorted([*(time for time in times if abs(time - now) < WINDOW), now])
     return all(both[k + CAP] - both[k] >= WINDOW for k in range(len(both) - CAP))
+
+
+def fits_late(send: Send, snapshot: Snapshot) -> bool:
+    """As the service asks it, with this test's one cap."""
+    return still_fits(send, snapshot.columns, snapshot.sends, CONFIGURATION)
 
 
 def decide_once(store: Store, customer_id: str, decision_id: str, now: int, until: int) -> bytes:
@@ -72,6 +82,11 @@ def decide_once(store: Store, customer_id: str, decision_id: str, now: int, unti
     return found
 
 
+def lasts(name: str) -> bool:
+    """Whether the reservation of a decision outlasts everything."""
+    return random.Random(f"life of {name}").random() < 0.6
+
+
 class Hammer:
     """What one process does; `report` collects what was acknowledged."""
 
@@ -81,28 +96,40 @@ class Hammer:
 
     def thread(self, number: int) -> None:
         rng = random.Random(f"{self.seed}-{number}")
+        waiting: list[str] = []
         for round_number in range(self.rounds):
-            self.ask(rng, f"{self.seed}-{number}-{round_number}")
+            waiting += self.ask(rng, f"{self.seed}-{number}-{round_number}")
             if round_number % 3 == 0:
                 self.ingest(rng)
+            while waiting and rng.random() < 0.5:
+                self.confirm(waiting.pop(rng.randrange(len(waiting))))
+        for name in waiting:
+            self.confirm(name)
 
-    def ask(self, rng: random.Random, name: str) -> None:
+    def ask(self, rng: random.Random, name: str) -> list[str]:
+        """Ask for one message; its name where it was let out and is to be confirmed."""
         if rng.random() < 0.15:  # several processes ask under one id, with one body
             name = f"shared-{rng.randrange(SHARED_DECISIONS)}"
         of_name = random.Random(name)
         customer_id = of_name.choice(CUSTOMERS)
         now = START + of_name.randrange(SPAN)
-        lasts = of_name.random() < 0.8
-        until = FOR_EVER if lasts else now + of_name.randrange(WINDOW)
+        until = FOR_EVER if lasts(name) else now + of_name.randrange(WINDOW)
         answer = decide_once(self.store, customer_id, name, now, until)
         self.report.append({"decision": name, "answer": answer.decode()})
-        if not json.loads(answer)["sent"] or not lasts:
-            return
-        fate = of_name.random()
+        return [name] if json.loads(answer)["sent"] else []
+
+    def confirm(self, name: str) -> None:
+        fate = random.Random(f"fate of {name}").random()
         said = "sent" if fate < 0.5 else "not_sent" if fate < 0.85 else None
-        if said is not None:
-            for _ in range(2):
-                state = self.store.confirm(name, f"m-{name}", said, now)  # type: ignore[arg-type]
+        for _ in range(2 if said else 0):
+            try:
+                state = self.store.confirm(name, f"m-{name}", said, fits_late)  # type: ignore[arg-type]
+            except Conflict:
+                if lasts(name):
+                    raise
+                # It may be refused now and fit later, once others were released.
+                self.report.append({"late": name})
+            else:
                 self.report.append({"confirmed": name, "state": state})
 
     def ingest(self, rng: random.Random) -> None:

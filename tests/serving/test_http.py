@@ -123,7 +123,7 @@ def test_decide_names_each_wrong_field(service: LiveService, body: Any, named: l
     assert fields(found) == named
 
 
-@pytest.mark.parametrize("path", ["/decide", "/decide_batch", "/confirm", "/ingest", "/timeline"])
+@pytest.mark.parametrize("path", ["/decide", "/decide_batch", "/confirm", "/ingest", "/timeline", "/forget"])
 @pytest.mark.parametrize(
     "body",
     [
@@ -196,7 +196,7 @@ def test_the_pages_of_bentoml_are_there(service: LiveService) -> None:
     assert service.get("/static_content/swagger-ui.css").status_code == 200
     problem(service.get("/static_content/c-1042"), 404)
     paths = service.get("/docs.json").json()["paths"]
-    for path in ("/decide", "/decide_batch", "/confirm", "/ingest", "/timeline"):
+    for path in ("/decide", "/decide_batch", "/confirm", "/ingest", "/timeline", "/forget"):
         assert "post" in paths[path]
     schema = json.dumps(service.get("/docs.json").json())
     assert "message_id" in schema and "touchpoints" in schema
@@ -413,6 +413,24 @@ def test_the_timeline_shows_everything_newest_first(service: LiveService) -> Non
     empty = service.post("/timeline", {"customer_id": "nobody"}).json()
     assert empty == {"customer_id": "nobody", "touchpoints": [], "decisions": [], "reservations": []}
     assert fields(problem(service.post("/timeline", {}), 422)) == ["customer_id"]
+
+
+def test_a_customer_is_erased_and_may_come_back(service: LiveService) -> None:
+    row, body = touchpoint("forget-1", "c-forget"), asked("c-forget", decision_id="d-forget")
+    service.post("/ingest", {"touchpoints": [row]})
+    first = service.post("/decide", body).json()
+    told = service.post("/forget", {"customer_id": "c-forget"}).json()
+    assert told["erased_at"].endswith("Z")
+    assert {name: told["rows"][name] for name in ("touchpoints", "decisions", "answers")} == {
+        "touchpoints": 1, "decisions": 1, "answers": 1,
+    }  # fmt: skip
+    empty = service.post("/timeline", {"customer_id": "c-forget"}).json()
+    assert (empty["touchpoints"], empty["decisions"], empty["reservations"]) == ([], [], [])
+    assert service.post("/ingest", {"touchpoints": [row]}).json()["accepted"] == 1
+    again = service.post("/decide", body)
+    assert again.status_code == 200 and again.json()["decided_at"] != first["decided_at"]
+    assert fields(problem(service.post("/forget", {}), 422)) == ["customer_id"]
+    assert "c-forget" not in service.log.read_text()
 
 
 def test_what_was_ingested_is_seen_by_the_next_decide(service: LiveService) -> None:

@@ -42,7 +42,7 @@ def guarded(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     live.stop()
 
 
-@pytest.mark.parametrize("path", ["/decide", "/decide_batch", "/confirm", "/ingest", "/timeline"])
+@pytest.mark.parametrize("path", ["/decide", "/decide_batch", "/confirm", "/ingest", "/timeline", "/forget"])
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer wrong"}, {"X-API-Key": "S-1"}, {"Authorization": "Basic s-1"}]
 )
@@ -50,6 +50,11 @@ def test_without_a_known_key_nothing_is_said(guarded: LiveService, path: str, he
     response = guarded.post(path, {}, headers=headers)
     problem(response, 401)
     assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_key_of_one_department_erases_nobody(guarded: LiveService) -> None:
+    problem(guarded.post("/forget", {"customer_id": "c-f"}, headers=MARKETING), 403)
+    assert guarded.post("/forget", {"customer_id": "c-f"}, headers=ALL).status_code == 200
 
 
 def test_health_and_metrics_need_no_key(guarded: LiveService) -> None:

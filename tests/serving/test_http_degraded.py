@@ -103,7 +103,7 @@ def test_a_new_champion_drops_no_request_and_a_broken_one_is_refused(bundle: Pat
         assert versions == sorted(versions)
         text = live.get("/metrics").text
         assert 'tact_model_loaded{version="4"} 1.0' in text and 'tact_model_loaded{version="3"} 0.0' in text
-        assert "cut off" in live.log.read_text()
+        assert "helps_send.txt is damaged" in live.log.read_text()
 
 
 def test_a_spoilt_database_is_told_and_mends(bundle: Path, tmp_path: Path) -> None:
@@ -130,6 +130,7 @@ def test_a_spoilt_database_is_told_and_mends(bundle: Path, tmp_path: Path) -> No
             ("/confirm", {"decision_id": "d-away", "message_id": "receipt", "outcome": "sent"}),
             ("/ingest", {"touchpoints": [touchpoint("t-1")]}),
             ("/timeline", {"customer_id": "c-1"}),
+            ("/forget", {"customer_id": "c-1"}),
         ):
             refused = live.post(path, call)
             problem(refused, 503)

@@ -15,7 +15,7 @@ import pytest
 
 from data_contracts.configuration import Configuration, configuration_from
 from data_contracts.errors import BundleUnusable, Conflict, InvalidRequest, StoreUnavailable
-from data_contracts.times import DAY, HOUR
+from data_contracts.times import DAY, HOUR, format_time
 from features.builder import HISTORY_LIMIT
 from features.packing import columns_of_rows
 from models.bundle import load_bundle
@@ -26,7 +26,8 @@ from serving.batching import ATTEMPTS
 from serving.champion import Champion, find_bundle, rehearse, synthetic_rehearsals
 from serving.claims import Abandoned, Claim
 from serving.deciding import plan
-from serving.feature_log import unpack_features
+from serving.feature_log import AskedRequest, unpack_features
+from serving.history import HistoryBounds
 from serving.metrics import Metrics
 from serving.parsing import DecideCall, parse_decide
 from serving.spool import Spool
@@ -48,10 +49,14 @@ def metrics() -> Iterator[Metrics]:
 class Bench:
     """An Answering on a fresh database, with a clock that a test moves."""
 
-    def __init__(self, home: Path, bundle: Path, metrics: Metrics, **policy: Any) -> None:
+    def __init__(
+        self, home: Path, bundle: Path, metrics: Metrics, service: dict[str, Any] | None = None, **policy: Any
+    ) -> None:
         self.now = 1_772_452_800_000_000  # 2026-03-02T12:00:00Z
-        self.configuration: Configuration = configuration_from({"policy": OPEN | policy})
-        self.store = open_store("sqlite:///tact.db", home)
+        self.configuration: Configuration = configuration_from(
+            {"policy": OPEN | policy, "service": service or {}}
+        )
+        self.store = open_store("sqlite:///tact.db", home, HistoryBounds.of(self.configuration))
         promote(home, bundle, "3")
         self.champion = Champion(home, self.configuration)
         self.spool = Spool(home / "spool")
@@ -165,13 +170,15 @@ def test_the_logged_features_are_those_of_the_history(bench: Bench) -> None:
     np.testing.assert_array_equal(seen.own, design.own)
     assert seen.model_version == "3" and seen.situation["now"] == bench.now
     assert sorted(answer["goal"]["probabilities"].values()) == sorted(seen.goals.tolist())
-    for blob, told in ((b"", "damaged"), (b"\x91\x01", "damaged"), (b"\x91\x02", "format 2, expected 1")):
+    for blob, told in ((b"", "damaged"), (b"\x91\x01", "damaged"), (b"\x91\x03", "format 3, expected 2")):
         with pytest.raises(ValueError, match=told):
             unpack_features(blob)
 
 
-def test_the_golden_features_of_format_1_are_still_read() -> None:
-    seen = unpack_features((Path(__file__).parents[1] / "golden" / "feature_log_1.bin").read_bytes())
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_golden_features_of_each_format_are_still_read(version: int) -> None:
+    file = Path(__file__).parents[1] / "golden" / f"feature_log_{version}.bin"
+    seen = unpack_features(file.read_bytes())
     np.testing.assert_array_equal(seen.shared, np.asarray([[0, 1.5, np.nan, -2]], np.float32))
     np.testing.assert_array_equal(seen.own, np.asarray([[0, np.nan], [3, 4]], np.float32))
     assert seen.model_version == "7" and seen.goals.tolist() == [0.25, 0.75]
@@ -180,6 +187,8 @@ def test_the_golden_features_of_format_1_are_still_read() -> None:
         "opted_out": ["sms"], "zones": ["UTC"], "sent": {"m-0": 1}, "reserved": {"m-1": 2},
         "first_asked": {"m-2": 3}, "is_new": False,
     }  # fmt: skip
+    asked_then = AskedRequest("shadow", True, False, ("m-2", "m-3"), (None, "g"))
+    assert seen.request == (asked_then if version > 1 else None)
 
 
 def test_a_plan_can_be_repeated(bench: Bench) -> None:
@@ -296,6 +305,36 @@ def test_now_needs_a_request_clock(bench: Bench) -> None:
     with pytest.raises(InvalidRequest) as error:
         bench.ask(now="2026-03-01T00:00:00Z")
     assert error.value.errors[0].field == "now"
+
+
+@pytest.mark.parametrize("losses", [0, ATTEMPTS])
+def test_an_earlier_now_sees_what_was_known_then_beyond_the_limit(
+    tmp_path: Path, bundle: Path, metrics: Metrics, losses: int
+) -> None:
+    rows = random_rows(11, 800)
+    service = {"request_clock": True, "history_limit": 100}
+    answers, blobs = [], []
+    for name in ("all", "then"):
+        bench = Bench(tmp_path / name, bundle, metrics, service)
+        bench.champion.poll()
+        start = min(row.event_time for row in rows)
+        if name == "all":
+            bench.store.ingest([("c-1", row) for row in rows])
+        for moment in (0.35, 0.6, 0.8):
+            now = start + round(moment * 120 * DAY)
+            if name == "then":  # the rows come in as time goes on, so nothing has to be looked up
+                bench.store.ingest([("c-1", row) for row in rows if row.ingested_time <= now])
+            else:
+                assert bench.store.snapshot("c-1", []).left_out > 0
+                bench.answering.store = Racing(bench.store, losses)  # type: ignore[assignment]
+            decision_id = f"d-{moment}"
+            asked_then = {"decision_id": decision_id, "now": format_time(now), "mode": "shadow"}
+            answers.append(bench.ask(candidate("a"), candidate("b", department="support"), **asked_then))
+            blobs.append(bench.store.decision(decision_id).features)
+        bench.close()
+    half = len(answers) // 2
+    assert answers[:half] == answers[half:]
+    assert blobs[:half] == blobs[half:] and len(set(blobs)) == half
 
 
 def test_caps_hold_for_simultaneous_callers(bench: Bench) -> None:

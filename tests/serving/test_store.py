@@ -13,8 +13,9 @@ from data_contracts.errors import ConfigurationError, Conflict, InvalidRequest, 
 from data_contracts.times import DAY, HOUR
 from features.packing import columns_of_rows
 from policy.situation import Send
+from serving.erasures import is_hash_of
 from serving.history import HistoryBounds
-from serving.store import EarlierAnswer, Reservation, SnapshotKey, open_store
+from serving.store import EarlierAnswer, Reservation, Snapshot, SnapshotKey, open_store
 from tests.serving.databases import Database
 from tests.serving.examples import START, decision_row, outcome, touchpoint
 
@@ -199,29 +200,62 @@ def test_a_confirmation_settles_a_send_once(database: Database) -> None:
     store = database.store()
     store.commit(outcome("d", "c", sends=["m", "n"], waits=["w"]), store.snapshot("c", []))
     before = store.snapshot("c", [])
-    assert store.confirm("d", "m", "sent", START) == "sent"
-    assert store.confirm("d", "m", "sent", START + HOUR) == "sent"
-    assert store.confirm("d", "n", "not_sent", START) == "released"
-    assert store.confirm("d", "n", "not_sent", START) == "released"
+    assert store.confirm("d", "m", "sent") == "sent"
+    assert store.confirm("d", "m", "sent") == "sent"
+    assert store.confirm("d", "n", "not_sent") == "released"
+    assert store.confirm("d", "n", "not_sent") == "released"
     after = store.snapshot("c", [])
     assert [(send.message_id, send.state) for send in after.sends] == [("m", "sent")]
     assert not store.commit(outcome("e", "c"), before), "a decision that saw the reservation is stale"
     with pytest.raises(Conflict, match="was confirmed as sent before"):
-        store.confirm("d", "m", "not_sent", START)
+        store.confirm("d", "m", "not_sent")
     with pytest.raises(Conflict, match="was confirmed as released before"):
-        store.confirm("d", "n", "sent", START)
+        store.confirm("d", "n", "sent")
     with pytest.raises(Conflict, match="told to wait, not to go"):
-        store.confirm("d", "w", "sent", START)
+        store.confirm("d", "w", "sent")
     for decision_id, message_id in (("d", "unknown"), ("unknown", "m")):
         with pytest.raises(NotFound, match="unknown"):
-            store.confirm(decision_id, message_id, "sent", START)
+            store.confirm(decision_id, message_id, "sent")
 
 
-def test_an_expired_reservation_can_still_be_confirmed(database: Database) -> None:
+def test_a_reservation_that_ended_can_be_confirmed_while_nobody_took_its_place(database: Database) -> None:
     store = database.store()
     store.commit(outcome("d", "c", sends=["m"], reserved_until=START + 1), store.snapshot("c", []))
-    assert store.confirm("d", "m", "sent", START + 10 * DAY) == "sent"
+    store.commit(outcome("e", "c", sends=["n"], at=START + DAY), store.snapshot("c", []))
+    store.confirm("e", "n", "not_sent")
+    assert store.confirm("d", "m", "sent") == "sent"
     assert store.snapshot("c", []).sends == (Send("m", "marketing", "email", START, START + 1, "sent"),)
+
+
+def test_a_send_that_is_confirmed_too_late_must_fit(database: Database) -> None:
+    store = database.store()
+    until = START + HOUR
+    store.commit(outcome("d", "c", sends=["m"], reserved_until=until), store.snapshot("c", []))
+    store.commit(outcome("e", "c", sends=["n"], at=until, reserved_until=until + HOUR), store.snapshot("c", []))
+    before = store.snapshot("c", [])
+    asked: list[tuple[Send, int]] = []
+
+    def fits(send: Send, snapshot: Snapshot) -> bool:
+        asked.append((send, snapshot.version))
+        return len(asked) > 1
+
+    with pytest.raises(Conflict, match=r"ended at 2026-01-01T01:00:00Z, .*ask again .*message_sent touchpoint"):
+        store.confirm("d", "m", "sent", fits)
+    assert store.commit(outcome("f", "c"), before), "a refusal moves nothing"
+    assert store.confirm("d", "m", "sent", fits) == "sent"
+    assert [send for send, _ in asked] == [Send("m", "marketing", "email", START, until, "reserved")] * 2
+    assert asked[0][1] == before.version
+    assert store.confirm("d", "m", "sent") == "sent", "and again, without being asked"
+    assert store.confirm("e", "n", "sent") == "sent", "the later one was in time"
+
+
+def test_a_transactional_send_is_never_too_late(database: Database) -> None:
+    store = database.store()
+    row = decision_row("d", "c", "m", action="send", purpose="transactional")
+    made = outcome("d", "c", sends=["m"], reserved_until=START + 1, rows=(row,))
+    store.commit(made, store.snapshot("c", []))
+    store.commit(outcome("e", "c", sends=["n"], at=START + DAY), store.snapshot("c", []))
+    assert store.confirm("d", "m", "sent") == "sent"
 
 
 @pytest.mark.parametrize("mode", ["shadow", "holdout"])
@@ -231,13 +265,13 @@ def test_a_send_that_reserved_nothing_can_be_confirmed(database: Database, mode:
     assert store.commit(made, store.snapshot("c", []))
     assert store.snapshot("c", []).sends == ()
     version = store.snapshot("c", []).version
-    assert store.confirm("d", "m", "sent", START) == "sent"
-    assert store.confirm("d", "n", "not_sent", START) == "released"
+    assert store.confirm("d", "m", "sent") == "sent"
+    assert store.confirm("d", "n", "not_sent") == "released"
     after = store.snapshot("c", [])
     assert after.sends == (Send("m", "marketing", "email", START, START, "sent"),)
     assert after.version > version
     with pytest.raises(Conflict):
-        store.confirm("d", "m", "not_sent", START)
+        store.confirm("d", "m", "not_sent")
 
 
 def test_old_sends_are_not_read(database: Database) -> None:
@@ -271,7 +305,7 @@ def test_the_timeline_has_the_newest_first(database: Database) -> None:
     for number in range(3):
         made = outcome(f"d-{number}", "c", sends=["m"], waits=["n"], at=START + number * HOUR)
         assert store.commit(made, store.snapshot("c", []))
-    store.confirm("d-1", "m", "not_sent", START)
+    store.confirm("d-1", "m", "not_sent")
     timeline = store.timeline("c")
     assert timeline.touchpoints == (rows[0], rows[2], rows[1])
     assert [(row.decision_id, row.rank) for row in timeline.decisions] == [
@@ -331,11 +365,14 @@ def test_a_forgotten_customer_is_gone_everywhere(database: Database) -> None:
     assert (after.first_asked, after.earlier) == ({}, None)
     with pytest.raises(NotFound):
         store.decision("d")
-    [(digest, at, told)] = database.sql("SELECT customer_sha256, erased_at, counts FROM tact.erasures")
-    assert (digest, at) == (hashlib.sha256(name.encode()).hexdigest(), START)
+    [(digest, at, told)] = database.sql("SELECT customer_hash, erased_at, counts FROM tact.erasures")
+    assert is_hash_of(digest, name) and not is_hash_of(digest, "other") and at == START
+    assert is_hash_of(hashlib.sha256(name.encode()).hexdigest(), name), "a record from before the salt"
     assert json.loads(told) == counts
     assert not store.commit(outcome("f", name), stale), "what it saw was erased"
     assert store.commit(outcome("g", name, sends=["m"]), store.snapshot(name, []))
+    assert store.commit(outcome("d", name, body="another"), store.snapshot(name, [])), "its id is free again"
+    assert store.ingest([(name, touchpoint(f"{name}-0"))]) == [True], "and so are the rows' keys"
     assert store.snapshot(name, []).version != stale.version
     assert len(store.timeline("other").decisions) == 0
     assert len(store.timeline("other").touchpoints) == 1
@@ -400,6 +437,8 @@ def test_history_has_all_rows(database: Database) -> None:
     assert (len(snapshot.columns), snapshot.left_out) == (10, 20)
     assert store.history("c").event_time.tolist() == columns_of_rows(rows).event_time.tolist()
     assert len(store.history("nobody")) == 0
+    with store.locked("c") as customer:
+        assert customer.history("c").event_time.tolist() == columns_of_rows(rows).event_time.tolist()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,16 @@ from features.packing import columns_of_rows
 from serving.store import Outcome, Store
 from tests.serving.databases import Database
 from tests.serving.examples import START, outcome, touchpoint
-from tests.serving.hammer import CAP, CUSTOMERS, FOR_EVER, SHARED_ROWS, WINDOW, decide_once, shared_row
+from tests.serving.hammer import (
+    CAP,
+    CUSTOMERS,
+    FOR_EVER,
+    SHARED_ROWS,
+    WINDOW,
+    decide_once,
+    fits_late,
+    shared_row,
+)
 
 ROOT = Path(__file__).parents[2]
 # `make soak` repeats the same for longer: TACT_SOAK is how many times.
@@ -180,13 +189,41 @@ def test_a_confirmation_and_its_opposite_at_once(database: Database) -> None:
         store.commit(outcome(f"d-{number}", "c", sends=["m"]), store.snapshot("c", []))
         results = run_at_once(
             *(
-                lambda said=said, name=f"d-{number}": store.confirm(name, "m", said, START)
+                lambda said=said, name=f"d-{number}": store.confirm(name, "m", said)
                 for said in ("sent", "not_sent", "sent", "not_sent")
             )
         )
         said = {result for result in results if isinstance(result, str)}
         assert len(said) == 1
         assert sum(isinstance(result, Conflict) for result in results) == 2
+
+
+def test_late_confirmations_beside_decisions_that_take_their_place(database: Database) -> None:
+    store = database.store()
+    refused = 0
+    for number in range(12):
+        customer = f"c-{number}"
+        for place in range(CAP):
+            made = outcome(f"a-{number}-{place}", customer, sends=[f"m-{place}"], reserved_until=START + 5)
+            assert store.commit(made, store.snapshot(customer, []))
+
+        def late(place: int, number: int = number) -> str:
+            return store.confirm(f"a-{number}-{place}", f"m-{place}", "sent", fits_late)
+
+        def ask(place: int, customer: str = customer) -> bytes:
+            return decide_once(store, customer, f"b-{customer}-{place}", START + 5 + place, FOR_EVER)
+
+        works = [lambda place=place, work=work: work(place) for place in range(CAP) for work in (late, ask)]
+        results = run_at_once(*works)
+        refused += sum(isinstance(result, Conflict) for result in results)
+        unexpected = [one for one in results if isinstance(one, Exception) and not isinstance(one, Conflict)]
+        assert unexpected == []
+        [(counted,)] = database.sql(
+            "SELECT count(*) FROM tact.sends WHERE customer_id = ? AND (state = 'sent' OR reserved_until = ?)",
+            [customer, FOR_EVER],
+        )
+        assert counted <= CAP
+    assert refused > 0
 
 
 def test_packing_beside_ingesting_loses_no_row(database: Database) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,37 +21,9 @@ import pytest
 from data_contracts.errors import StoreUnavailable
 from serving.postgres_store import PostgresStore
 from serving.store import Store, open_store
-from tests.serving.databases import Database, postgres_server
+from tests.serving.databases import Database, Server, postgres_server
 from tests.serving.examples import START, outcome, touchpoint
 from tests.serving.hammer import decide_once
-
-
-class Server:
-    """A server of its own, to be stopped and killed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.server: Any = postgres_server(folder)
-        self.url: str = self.server.get_uri()
-
-    def start(self) -> None:
-        for _ in range(100):
-            # After a kill the old processes may hold on to the shared memory for a moment.
-            with suppress(Exception):
-                self.server.ensure_postgres_running()
-                return
-            threading.Event().wait(0.1)
-        raise AssertionError("the server did not start")
-
-    def stop(self) -> None:
-        self.server.stop()
-
-    def kill(self) -> None:
-        process = self.server.get_pid()
-        os.kill(process, signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            while True:
-                os.kill(process, 0)
-                threading.Event().wait(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +172,7 @@ def test_a_broken_line_is_mended(postgresql: Database) -> None:
         postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tact'")
     assert store.commit(outcome("d", "c", sends=["m"]), store.snapshot("c", []))
     postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tact'")
-    assert store.confirm("d", "m", "sent", START) == "sent"
+    assert store.confirm("d", "m", "sent") == "sent"
 
 
 def test_read_only(postgresql: Database) -> None:
@@ -290,7 +262,7 @@ def test_nothing_of_a_session_is_needed(
     for number in range(12):
         ingest(store, f"t-{number}")
         decide_once(store, "c", f"d-{number}", START, START + 1)
-        store.confirm(f"d-{number}", f"m-d-{number}", "sent", START) if number < 3 else None
+        store.confirm(f"d-{number}", f"m-d-{number}", "sent") if number < 3 else None
     with store.locked("c") as customer:
         assert customer.commit(outcome("last", "c"), customer.snapshot([]))
     assert len(list(store.export_touchpoints(batch_size=5))) == 3

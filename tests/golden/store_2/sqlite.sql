@@ -1,0 +1,1 @@
+ALTER TABLE erasures RENAME COLUMN customer_sha256 TO customer_hash;
