@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data_contracts.configuration import Configuration, load_configuration, tact_home
+from data_contracts.configuration import Configuration, Policy, load_configuration, tact_home
 from data_contracts.errors import InvalidRequest, TooLittleData
 from data_contracts.times import parse_time
 
@@ -85,7 +85,7 @@ def command(
     as_json: bool,
 ) -> None:
     begin = time_of(since)
-    other = None if policy is None else (policy.name, load_configuration(policy).policy)
+    other = None if policy is None else (policy.name, _policy_of(policy))
     given = load_configuration(config)
     if out is not None and out.suffix not in (*_FIGURES, ".json"):
         raise InvalidRequest(f"--out: {out.name} ends in none of {', '.join((*_FIGURES, '.json'))}")
@@ -125,6 +125,14 @@ def command(
     }
     if refused:
         raise TooLittleData("; ".join(f"no value of {name}: {why}" for name, why in refused.items()))
+
+
+def _policy_of(file: Path) -> Policy:
+    """The [policy] of a file; raises InvalidRequest where it has none, since that would be the defaults."""
+    found = load_configuration(file).policy
+    if not found.model_fields_set:
+        raise InvalidRequest(f"--policy: {file} has no [policy] section with anything in it")
+    return found
 
 
 def time_of(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from features.columns import Float64
 from training.labels import Bools
+from training.rows import LEAST_PROBABILITY
 
 LEAST_EFFECTIVE_ROWS = 100
 """A value rests on at least so many effective rows (Kish 1965)."""
@@ -55,8 +56,9 @@ def support_of(
     for arm, chance in ((sent, propensity), (~sent, 1.0 - propensity)):
         mine = acting[arm[acting]]
         arms.append(effective(1.0 / chance[mine]))
-    never_sent = float((logged_sends & (logged_chance <= 0.0)).mean())
-    always_sent = float((~logged_sends & (logged_chance >= 1.0)).mean())
+    # A smaller chance than that measures nothing either.
+    never_sent = float((logged_sends & (logged_chance < LEAST_PROBABILITY)).mean())
+    always_sent = float((~logged_sends & (logged_chance > 1.0 - LEAST_PROBABILITY)).mean())
     outside = never_sent + always_sent
     return Support(
         rows=n,

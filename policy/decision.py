@@ -61,7 +61,7 @@ def decide(
     if drawn:
         later = {}  # it was looked for as if nothing went out
     later |= best_moments(after, [place for place in waiting if place not in later])
-    counterfactual = Counterfactual(after, scorer, decide if counterfactuals else None)
+    counterfactual = Counterfactual(after, scorer, drawn, decide if counterfactuals else None)
     for place in sorted(waiting, key=lambda one: -later[one].worth if one in later else float("inf")):
         drafts[place] = plan_wait(
             after,

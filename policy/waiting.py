@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from data_contracts.configuration import Policy
@@ -11,7 +11,7 @@ from data_contracts.times import DAY, HOUR
 from models.scoring import CustomerScorer
 from policy.moments import Moment, later_moments
 from policy.reasons import Reason, open_case_reason, reason, value_reason
-from policy.situation import Situation, life_end
+from policy.situation import Situation, Touch, contact_row, life_end
 from policy.standing import Standing
 from policy.verdict import Draft, Verdict
 
@@ -36,10 +36,15 @@ CASE_CHECK = 2 * DAY
 
 @dataclass(slots=True)
 class Counterfactual:
-    """The same question had the open case just been resolved, asked at most once a decision."""
+    """The same question had the open case just been resolved, asked at most once a decision.
+
+    `drawn` (by place) went out in this decision, so the question is asked with them in the ledger: they would
+    still have gone out when the resolution is heard of. `scorer` knows of none of this decision's sends.
+    """
 
     standing: Standing
     scorer: CustomerScorer
+    drawn: Sequence[int]
     decide: Decide | None
     _answers: dict[int, Verdict] | None = field(default=None, init=False)
 
@@ -55,9 +60,25 @@ class Counterfactual:
         resolved = self.scorer.with_case_resolved(types[0]) if types and self.decide else None
         if resolved is None or self.decide is None:
             return {}
+        situation, seen = self._with_drawn(situation, resolved)
         certain = self.standing.policy.model_copy(update={"exploration": 0.0})
-        answers = self.decide(situation, resolved, certain, "", counterfactuals=False)
+        answers = self.decide(situation, seen, certain, "", counterfactuals=False)
         return {verdict.place: verdict for verdict in answers}
+
+    def _with_drawn(self, situation: Situation, scorer: CustomerScorer) -> tuple[Situation, CustomerScorer]:
+        """As the service would find it when it is asked again: what was drawn is reserved and a touch."""
+        if not self.drawn:
+            return situation, scorer
+        now, sent = situation.now, [situation.candidates[place] for place in self.drawn]
+        contact_type = scorer.bundle.specification.vocabulary.role("contact")[0]
+        touches = tuple(Touch(now, one["department"], one["channel"]) for one in sent)
+        reserved = {one["message_id"]: now + 1 for one in sent}
+        situation = replace(
+            situation,
+            touches=(*situation.touches, *touches),
+            reserved={**situation.reserved, **reserved},
+        )
+        return situation, scorer.with_rows([contact_row(one, now - 1, contact_type) for one in sent])
 
 
 def plan_wait(
@@ -85,7 +106,8 @@ def plan_wait(
     worth = float(standing.worth[place])
     reasons = list(held)
     recheck_on: tuple[str, ...] = ()
-    case_helps = case_lets_out = case_opens = False
+    case_helps = case_opens = False
+    promise: tuple[Reason, Reason] | None = None
     if drawn_back:
         reasons.append(reason("exploration"))
     elif worth < minimum:
@@ -93,10 +115,11 @@ def plan_wait(
         case = standing.scorer.open_case()
         if once is not None and case is not None and once.net_value is not None:
             case_helps = once.net_value - (once.attention_price or 0.0) > worth
-            case_lets_out = once.action == "send"
             case_opens = once.action != "suppress"
-        if case_helps and case is not None:
-            reasons.append(open_case_reason(case.topic, case.opened_at, standing.situation.now, case_lets_out))
+        if case_helps and case is not None and once is not None:
+            told = (case.topic, case.opened_at, standing.situation.now)
+            reasons.append(open_case_reason(*told, enough=once.action == "send"))
+            promise = (reasons[-1], open_case_reason(*told, enough=False))
             recheck_on = standing.situation.case_resolved_types
         chances = standing.chances
         reasons.append(
@@ -111,7 +134,23 @@ def plan_wait(
     elif not held and outranked:
         reasons.append(reason("outranked"))
 
-    if later is not None and (later.worth >= minimum or drawn_back):
+    draft = _planned(standing, place, later, reasons, recheck_on, case_opens, drawn_back)
+    if promise is not None and draft.action == "suppress":
+        # Nobody would ask about it again, so nothing is promised.
+        draft.reasons = [promise[1] if one == promise[0] else one for one in draft.reasons]
+    return draft
+
+
+def _planned(
+    standing: Standing,
+    place: int,
+    later: Moment | None,
+    reasons: list[Reason],
+    recheck_on: tuple[str, ...],
+    case_opens: bool,
+    drawn_back: bool,
+) -> Draft:
+    if later is not None and (later.worth >= standing.policy.minimum_net_value or drawn_back):
         if not reasons:
             reasons.append(reason("better_moment"))
         return _settled(standing, place, later.time, reasons, recheck_on)
@@ -121,7 +160,7 @@ def plan_wait(
         soon = [time for time in moments if time >= standing.situation.now + CASE_CHECK]
         moment = soon[0] if case_opens and soon else moments[-1]
         return _settled(standing, place, moment, reasons, recheck_on)
-    if later is not None and later.worth >= minimum - standing.policy.patience:
+    if later is not None and later.worth >= standing.policy.minimum_net_value - standing.policy.patience:
         moments = later_moments(standing, place)
         if moments:
             soon = [time for time in moments if time >= standing.situation.now + DAY]

@@ -50,6 +50,9 @@ def champion_version(home: Path) -> Any | None:
 
 def registered_version(home: Path, name: str) -> Any | None:
     """The registered version of a number (`"3"`) or an alias (`"champion"`), None where there is none."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (home / "mlflow.db").exists():
+        # Looking would make a store, which takes seconds, to find it empty.
+        return None
     from mlflow.exceptions import MlflowException
 
     try:

@@ -29,7 +29,7 @@ from training.history import microseconds
 from training.labels import Bools, customer_of_rows
 from training.ordered_search import next_event, pair_groups
 
-_LEAST_PROBABILITY = 1e-3
+LEAST_PROBABILITY = 1e-3
 """Rows with a smaller chance of either arm would weigh over a thousand others; they measure no lift."""
 
 
@@ -172,7 +172,7 @@ def arm_propensity(decision: Int64, sent: Bools, probability: Float64) -> tuple[
     # Another row of the decision that is always sent leaves no control for this one.
     certain = np.bincount(decision, weights=p >= 1.0, minlength=n)[decision] - (p >= 1.0) > 0
     usable = known & (alone | held) & ~certain
-    usable &= (propensity >= _LEAST_PROBABILITY) & (propensity <= 1.0 - _LEAST_PROBABILITY)
+    usable &= (propensity >= LEAST_PROBABILITY) & (propensity <= 1.0 - LEAST_PROBABILITY)
     return np.where(usable, propensity, np.nan), held
 
 

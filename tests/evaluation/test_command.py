@@ -42,7 +42,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("planted")
     touchpoints, decisions = write(folder, *company(2, 80))
     (folder / "tact.toml").write_text(CONFIG)
-    (folder / "capped.toml").write_text("[policy]\ncaps = [{ window_hours = 1000, sends = 1 }]\n")
+    (folder / "empty.toml").write_text("[goals]\nhorizon_hours = 24\n")
+    (folder / "capped.toml").write_text("[policy]\ncaps = [{ window_hours = 100, sends = 1 }]\n")
     tables = ["--touchpoints", str(touchpoints), "--decisions", str(decisions)]
     return folder, [*tables, "--config", str(folder / "tact.toml")]
 
@@ -51,11 +52,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 def test_it_values_prints_draws_and_tracks(files: tuple[Path, list[str]]) -> None:
     folder, arguments = files
     out = folder / "values.svg"
-    done = tact(folder / "home", "evaluate", *arguments, "--out", str(out), "--json")
+    capped = str(folder / "capped.toml")
+    done = tact(folder / "home", "evaluate", *arguments, "--policy", capped, "--out", str(out), "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     by_name = {one["policy"]: one for one in told["policies"]}
-    assert set(by_name) == {"never", "send all", "caps", "caps, no case"}
+    assert set(by_name) == {"never", "send all", "caps", "caps, no case", "caps, capped.toml"}
+    assert by_name["caps, capped.toml"]["sends"] < 0.7 < by_name["caps"]["sends"] == 1.0
     everything = by_name["send all"]["values"]
     assert set(everything) == {"ips", "snips", "dr", "switch_dr"}
     value, low, high = everything["dr"]["over_never"]
@@ -94,10 +97,12 @@ def test_what_can_not_be_told_is_refused_in_one_line(files: tuple[Path, list[str
         (["--out", "values.bmp"], "values.bmp"),
         (["--since", "yesterday"], "--since"),
         (["--policy", "nothing.toml"], "nothing.toml"),
+        (["--policy", "empty.toml"], "no [policy] section"),
         (["--model", "none", "--model", "champion"], "stands alone"),
     ],
 )
 def test_bad_arguments_are_named(files: tuple[Path, list[str]], more: list[str], told: str) -> None:
     folder, arguments = files
+    more = [str(folder / one) if one.endswith(".toml") else one for one in more]
     done = tact(folder / "home", "evaluate", *arguments, *more)
     assert done.returncode == 2 and told in done.stderr and "Traceback" not in done.stderr

@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.configuration import Configuration
 from data_contracts.errors import TooLittleData
-from data_contracts.times import parse_time
+from data_contracts.times import format_time, parse_time
 from evaluation.contenders import Contender, contenders_of, model_sends
 from evaluation.evaluate import Evaluated, evaluate, known_metrics, metrics_of
 from evaluation.figures import values_figure
@@ -19,13 +19,13 @@ from evaluation.model_scores import ModelScores
 from evaluation.study import Model, Study
 from evaluation.values import policy_value
 from models.bundle import Bundle
-from tests.training.planted import CONFIGURATION, HOUR, company, true_lift, write
+from tests.training.planted import HOUR, QUICK, company, true_lift, write
 from training.fitting import fit
 from training.inputs import Inputs, read_inputs
 from training.progress import SilentStages
 
-FREE: Configuration = CONFIGURATION.model_copy(
-    update={"policy": CONFIGURATION.policy.model_copy(update={"caps": (), "quiet_hours": False})}
+FREE: Configuration = QUICK.model_copy(
+    update={"policy": QUICK.policy.model_copy(update={"caps": (), "quiet_hours": False})}
 )
 """No rule stands in the way, so that what a policy sends is known by hand."""
 
@@ -79,12 +79,42 @@ def test_a_models_value_is_the_planted_one_on_rows_that_it_has_not_seen(learnt: 
 
 
 @pytest.mark.slow
+def test_a_model_of_all_rows_is_valued_as_it_was_before(learnt: tuple[Inputs, Bundle]) -> None:
+    inputs, before = learnt
+    whole = {**before.description, "learned_until": format_time(inputs.until)}
+    served = replace(before, description=whole)
+    found = valued(inputs, (Model("champion", served, before),))
+    assert found.study.since == parse_time(str(before.description["learned_until"]))
+    assert any("valued as it was before" in note for note in found.notes)
+    with pytest.raises(TooLittleData):
+        valued(inputs, (Model("champion", served),))
+
+
+@pytest.mark.slow
+def test_a_field_that_is_the_treatment_decides_nothing(learnt: tuple[Inputs, Bundle], tmp_path: Path) -> None:
+    _, bundle = learnt
+    touchpoints, decisions = company(12, 200)
+    # This log learns a message's topic when it goes out, and the model knows that offers are good.
+    decisions["topic"] = decisions["topic"].where(decisions["action"] == "send", None)
+    inputs = read_inputs(*write(tmp_path, touchpoints, decisions), FREE, None)
+    found = valued(inputs, (Model("champion", bundle),), since=0)
+    assert any("The field topic tells what was sent" in note for note in found.notes)
+    sends = next(one for one in found.policies if one.name == "champion").contender.sends
+    rows = found.study.logged.rows
+    keen = rows.customer % 2 == 0
+    for group in (keen, ~keen):
+        arms = [sends[group & arm].mean() for arm in (rows.sent, ~rows.sent)]
+        assert abs(arms[0] - arms[1]) < 0.1, "what is sent may not depend on what was"
+
+
+@pytest.mark.slow
 def test_an_earlier_period_is_marked_as_seen(learnt: tuple[Inputs, Bundle]) -> None:
     inputs, bundle = learnt
     found = valued(inputs, (Model("champion", bundle),), since=0)
     assert any("champion was fitted on rows until" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_rules_cover_the_truth_over_seeds(tmp_path: Path) -> None:
     covered = 0
     for seed in range(5):

@@ -236,6 +236,31 @@ def test_what_falls_short_by_little_is_looked_at_again_until_its_life_ends() -> 
     assert verdict.action == "suppress" and 1 <= seen <= 6
 
 
+def test_a_promise_reckons_with_what_this_answer_lets_out() -> None:
+    case = OpenCase("billing", NOW - 30 * HOUR)
+
+    def lift(scorer: FakeScorer, place: int, moment: int) -> tuple[float, float]:
+        return (0.1, 0.0) if place == 0 else (0.3, 0.4 if scorer.case else 0.0)
+
+    situation = a_situation(candidate("answer"), candidate("upsell"))
+    capped = a_policy(caps=[{"window_hours": 24, "sends": 1}])
+    answer = ask(situation, FakeScorer(lift, case), capped)
+    assert answer["answer"].action == "send" and answer["upsell"].action == "wait"
+    assert "Once it is resolved" not in dict(answer["upsell"].reasons)["open_case"], (
+        "the cap is used up by then"
+    )
+    free = ask(situation, FakeScorer(lift, case), a_policy())
+    assert "Once it is resolved this message would be sent." in dict(free["upsell"].reasons)["open_case"]
+
+
+def test_what_is_suppressed_is_promised_nothing() -> None:
+    case = OpenCase("billing", NOW - 30 * HOUR)
+    scorer = FakeScorer(lambda s, place, moment: (0.1, 0.3 if s.case else 0.0), case)
+    answer = ask(a_situation(), scorer, a_policy(horizon_hours=0))
+    assert answer["m-1"].action == "suppress" and answer["m-1"].recheck_on == ()
+    assert dict(answer["m-1"].reasons)["open_case"] == "A billing case has been open for 1.2 days."
+
+
 def test_one_of_a_group_goes() -> None:
     situation = a_situation(
         candidate("by mail", group="g"), candidate("by push", channel="push", group="g"), candidate("other")
@@ -269,6 +294,50 @@ def test_send_probability_is_the_frequency_of_sends() -> None:
         error = (expected * (1 - expected) / n) ** 0.5
         assert abs(sends[name] / n - expected) <= 4 * error + 1e-9
     assert ask(situation, scorer, policy, "d-5") == ask(situation, scorer, policy, "d-5")
+
+
+@pytest.mark.parametrize(("sends", "exploration"), [(2, 0.5), (3, 1.0), (1, 0.1)])
+def test_send_probability_is_exact_with_several_sends_and_groups(sends: int, exploration: float) -> None:
+    situation = a_situation(
+        candidate("a", group="g"), candidate("b", group="g"), candidate("c"),
+        candidate("receipt", purpose="transactional"), candidate("d"),
+    )  # fmt: skip
+    scorer = FakeScorer(per_place((0.3, 0.0), (0.25, 0.0), (0.2, 0.0), (0.0, 0.0), (-0.1, 0.0)))
+    policy = a_policy(exploration=exploration, max_sends_per_decision=sends)
+    n = 1200
+    count: Counter[str] = Counter()
+    told: dict[str, float] = {}
+    for number in range(n):
+        answer = ask(situation, scorer, policy, f"x-{number}")
+        told |= {name: verdict.send_probability for name, verdict in answer.items()}
+        count.update(name for name, verdict in answer.items() if verdict.action == "send")
+    chosen = {"a", "c"} if sends > 1 else {"a"}
+    for name in "abcd":
+        exact = (1 - exploration) * (name in chosen) + exploration / 8
+        assert told[name] == pytest.approx(exact)
+        assert abs(count[name] / n - exact) <= 4 * (exact * (1 - exact) / n) ** 0.5 + 1e-9
+    assert told["receipt"] == 1.0 and count["receipt"] == n
+
+
+def test_the_draw_can_be_repeated_from_the_decision_id_alone() -> None:
+    situation = a_situation(candidate("a"), candidate("b"))
+    scorer = FakeScorer(per_place((0.2, 0.0), (0.1, 0.0)))
+    policy = a_policy(exploration=0.5)
+    kinds: Counter[str] = Counter()
+    for number in range(500):
+        name = f"d-{number}"
+        out = [one for one, verdict in ask(situation, scorer, policy, name).items() if verdict.action == "send"]
+        # As docs/decisions/0004 has it, by hand.
+        if uniform(name, "explore") >= 0.5:
+            kinds["chosen"] += 1
+            assert out == ["a"]
+        elif uniform(name, "arm") < 0.5:
+            kinds["nothing"] += 1
+            assert out == []
+        else:
+            kinds["drawn"] += 1
+            assert out == ["ab"[int(uniform(name, "candidate") * 2)]]
+    assert min(kinds.values()) > 80
 
 
 def test_holdout_is_stable_and_grows() -> None:

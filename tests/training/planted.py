@@ -40,6 +40,11 @@ CONFIGURATION: Configuration = configuration_from(
     }
 )
 
+QUICK: Configuration = CONFIGURATION.model_copy(
+    update={"training": CONFIGURATION.training.model_copy(update={"max_goal_rows": 2_000})}
+)
+"""The same where the goal is not what a test is about: no random moments join those of the decisions."""
+
 
 def true_lift(keen: bool, topic: str) -> tuple[float, float]:
     """Lifts of helped and of interrupted."""

@@ -85,6 +85,22 @@ def test_a_random_order_has_qini_nought_and_auuc_one_half() -> None:
     assert best.qini > 0.005 > -0.005 > worst.qini
 
 
+def test_shuffled_orders_have_qini_nought_on_average() -> None:
+    log = planted(6, 0.1, 0.1)
+    draw = np.random.default_rng(6)
+    curves = [
+        uplift_curve(draw.permutation(N).astype(float), log["label"], log["sent"], log["propensity"])
+        for _ in range(60)
+    ]
+    for found, expected in (
+        ([one.qini for one in curves], 0.0),
+        ([one.auuc for one in curves], 0.5),
+    ):
+        assert abs(np.mean(found) - expected) < 4 * np.std(found) / np.sqrt(len(found))
+    best = uplift_curve(log["x"], log["label"], log["sent"], log["propensity"])
+    assert best.qini > max(one.qini for one in curves)
+
+
 def test_calibration_error_and_auc_of_the_truth() -> None:
     draw = np.random.default_rng(2)
     p = draw.uniform(0.05, 0.6, N)
