@@ -131,6 +131,9 @@ class HalfYear:
         end = plan.begin(number + 1)
         seen = monitor(DATABASE, self.configuration, self.home, until=end)
         watched = time.perf_counter() - begun - lived
+        for one in seen.findings:
+            if one.group in ("outcomes", "calibration", "goals"):
+                _tell(f"  {one.group}{'' if one.judged else ' (few rows)'}: {one.told}")
         done, told = self._learn(end)
         policy.champion.poll()
         trained = time.perf_counter() - begun - lived - watched

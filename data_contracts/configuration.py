@@ -277,7 +277,7 @@ class Monitoring(_Section):
     sampled_rows: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
     minimum_rows: Annotated[int, Field(ge=10)] = 200
     population_stability: Annotated[float, Field(gt=0)] = 0.25
-    drifted_features_share: Annotated[float, Field(ge=0, le=1)] = 0.10
+    drifted_features_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     score_change: Annotated[float, Field(gt=0, le=1)] = 0.03
     rate_change: Annotated[float, Field(gt=0, le=1)] = 0.03
     calibration_change: Annotated[float, Field(gt=0, le=1)] = 0.03

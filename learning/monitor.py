@@ -19,8 +19,8 @@ from learning.feeds import Feed, feeds_of, feeds_of_store, silent_feeds
 from learning.parity import Parity, compare_features, sampled_decisions
 from learning.recent import recent_rows
 from learning.shelf import Shelf
-from serving.history import HistoryBounds
-from serving.store import Store, open_store
+from learning.source import opened
+from serving.store import Store
 from training.inputs import Inputs, read_inputs
 from training.labels import longest_horizon, longest_window
 from training.progress import SilentStages
@@ -88,8 +88,7 @@ def monitor(
     shown = stages or SilentStages()
     now = clock() if until is None else until
     since = now - round(configuration.monitoring.recent_days * DAY)
-    store = open_store(database, home, HistoryBounds.of(configuration))
-    try:
+    with opened(database, configuration, home) as store:
         with shown.stage("read") as stage:
             inputs = _read(store, configuration, now)
             stage.told(f"{len(inputs.columns):,} touchpoints")
@@ -98,8 +97,6 @@ def monitor(
             sample = sampled_decisions(store, configuration.retraining.sampled_decisions, since, now)
             parity = compare_features(store, sample, shelf.bundle, configuration)
             stage.told(parity.told())
-    finally:
-        store.close()
     with shown.stage("feeds") as stage:
         feeds = feeds_of(inputs.columns, now, configuration.monitoring)
         stage.told(f"{len(silent_feeds(feeds))} of {len(feeds)} are silent")
@@ -146,11 +143,8 @@ def watch_feeds(
 ) -> Monitored:
     """Look at the feeds alone: one pass over the touchpoints, cheap enough for every quarter of an hour."""
     now = clock() if until is None else until
-    store = open_store(database, home, HistoryBounds.of(configuration))
-    try:
+    with opened(database, configuration, home) as store:
         feeds = feeds_of_store(store, now, configuration.monitoring)
-    finally:
-        store.close()
     notes = ("Only the feeds were looked at.",)
     return Monitored(now, now, None, (), (), tuple(feeds), Parity(), 0, 0, notes)
 

@@ -22,8 +22,8 @@ from learning.export import Export, export_name, finished_export, make_export, p
 from learning.lock import only_run
 from learning.parity import Parity, compare_features, sampled_decisions
 from learning.shelf import Shelf
-from serving.history import HistoryBounds
-from serving.store import Store, open_store
+from learning.source import opened
+from serving.store import Store
 from training.gates import Promote
 from training.progress import SilentStages
 from training.run import Outcome, train
@@ -73,8 +73,7 @@ def retrain(
     """
     shown, root = stages or SilentStages(), folder_of(home)
     with only_run(root / "lock"):
-        store = open_store(database, home, HistoryBounds.of(configuration))
-        try:
+        with opened(database, configuration, home) as store:
             export, reused = _exported(store, database, configuration, root, until, clock(), shown)
             if not export.touchpoints:
                 _used_up(root)
@@ -88,8 +87,6 @@ def retrain(
                 told = f"nothing new since version {last['version']}: the data still ends {_text(export)}"
                 return Retrained(export, None, None, reused, told)
             parity = _compared(store, configuration, home, export, shown)
-        finally:
-            store.close()
         if parity.differing_share > configuration.retraining.max_mismatch_share:
             raise GateFailed(
                 f"nothing was trained: {parity.told()}. Rows that came late must carry the `ingested_time` at "

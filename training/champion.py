@@ -14,7 +14,6 @@ from training.design import Designer, distinct_moments
 from training.evaluation import Evaluation
 from training.fitting import Fitted
 from training.inputs import Inputs
-from training.labels import observed_until
 from training.metrics import Resampler, class_log_losses, ece, log_losses
 from training.segments import SegmentChange, segment_changes, segments_of
 
@@ -86,8 +85,8 @@ def against_champion(
         mine, theirs = evaluation.sends * evaluation.gains, sends * evaluation.gains
         _change(found, "policy", mine, theirs, Resampler(rows.customer[measuring], seed))
         differences["policy"] = (measuring, mine - theirs)
-    known = observed_until(inputs.columns, configuration.vocabulary, inputs.until)
-    segments = segments_of(rows, inputs.columns, configuration.goals, known)
+    likeliest = goals.argmax(axis=1)[state_row]
+    segments = segments_of(rows, inputs.columns, likeliest, specification.goals.names)
     found.segments = segment_changes(segments, differences, rows.customer)
     found.metrics |= {
         "segments_guarded": float(sum(one.guards for one in found.segments)),

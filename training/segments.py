@@ -6,16 +6,15 @@ that the chance of a false alarm stays 5 % for all of them together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
-from data_contracts.configuration import Goals
 from data_contracts.times import DAY
 from features.columns import Float64, Int64, TouchpointColumns
-from training.labels import Bools, goal_labels, longest_horizon
+from training.labels import Bools
 from training.rows import MessageRows
 
 NEW_CUSTOMER_DAYS = 14
@@ -52,20 +51,21 @@ class SegmentChange:
         return f"{self.segment}: {what} {self.value:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
 
 
-def segments_of(rows: MessageRows, columns: TouchpointColumns, goals: Goals, until: Int64) -> dict[str, Bools]:
+def segments_of(
+    rows: MessageRows, columns: TouchpointColumns, goal: Int64, goals: Sequence[str]
+) -> dict[str, Bools]:
     """Masks over the rows, shape (rows,), by name: `department:sales`, `goal:buy`, `new customers`.
 
-    A row's goal is the one that came; rows whose horizon is not over are in no goal's segment.
-    `until` has shape (customers,), microseconds.
+    `goal` is each row's most probable goal, a place in `goals`, as it was known before the decision. The
+    goal that came would not do: it comes of the same events as the outcomes, and a model that rightly
+    fears an interruption looks wrong among those to whom nothing happened.
     """
     found: dict[str, Bools] = {}
     codes, words = rows.candidates.codes["department"], rows.candidates.words["department"]
     for place in np.unique(codes[codes >= 0]):
         found[f"department:{words[int(place)]}"] = np.asarray(codes == place)
-    goal = goal_labels(columns, goals, rows.customer, rows.moment)
-    over = rows.moment + longest_horizon(goals) <= until[rows.customer]
-    for place, name in enumerate(goals.names):
-        found[f"goal:{name}"] = over & (goal == place)
+    for place, name in enumerate(goals):
+        found[f"goal:{name}"] = np.asarray(goal == place)
     begin, end = columns.start[rows.customer], columns.start[rows.customer + 1]
     first = columns.event_time[np.minimum(begin, max(len(columns) - 1, 0))]
     age = rows.moment - np.where(end > begin, first, rows.moment)

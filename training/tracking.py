@@ -81,7 +81,9 @@ class Run:
     @contextmanager
     def nested(self, name: str) -> Iterator[Run]:
         """A run inside this one; a trial that is cut short ends as well, and does not fail."""
-        with self._mlflow.start_run(nested=True, run_name=name) as run:
+        # Without its experiment a nested run lands in the default one.
+        experiment_id = self._mlflow.active_run().info.experiment_id
+        with self._mlflow.start_run(nested=True, run_name=name, experiment_id=experiment_id) as run:
             yield Run(self._mlflow, RunIds(self.ids.experiment, run.info.run_id, self.ids.tracking_uri))
 
     def tags(self, tags: dict[str, str]) -> None:

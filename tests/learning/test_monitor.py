@@ -56,7 +56,7 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A champion's folder, trained on the first 45 days of a company."""
     home = tmp_path_factory.mktemp("trained")
     store = open_store(DATABASE, home)
-    fill(store, 5, decisions=20)
+    fill(store, 5, customers=220, decisions=20)
     store.close()
     with pytest.MonkeyPatch.context() as patched:
         code, said = run(home, patched, "retrain", "--until", format_time(TRAINED_UNTIL), "--promote", "always")
@@ -70,7 +70,7 @@ def watched(
     """Exit code, JSON and Prometheus text of `tact monitor` at the end of a company's life."""
     shutil.copytree(champion, home / "champion")
     store = open_store(DATABASE, home)
-    fill(store, seed, change, decisions=20)
+    fill(store, seed, change, customers=220, decisions=20)
     store.close()
     page = home / "monitor.html"
     code, said = run(home, monkeypatch, "monitor", "--out", str(page), "--until", format_time(END))
