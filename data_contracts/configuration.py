@@ -185,12 +185,24 @@ class ApiKey(_Section):
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
 
 
+class Webhook(_Section):
+    """A system that reports events to `/webhook?name=…`, signed as Standard Webhooks says.
+
+    `secret` is `whsec_` and base64 of 24 to 64 bytes; it signs, so it can't be kept as a hash.
+    """
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    format: Literal["segment", "cloudevents", "hubspot", "zendesk"]
+    secret: Annotated[str, Field(pattern="^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", repr=False)]
+
+
 class Service(_Section):
     """The running service."""
 
     database: str = "sqlite:///tact.db"
     request_clock: bool = False
     api_keys: tuple[ApiKey, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     deadline_ms: Annotated[float, Field(gt=0, le=60_000)] = 1_000.0
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     history_limit: Annotated[int, Field(ge=100, le=100_000)] = 5_000
