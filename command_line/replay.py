@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,7 @@ def _bundle(home: Path, version: str) -> Bundle:
         if found.version == version:
             return found
         current = current or found
-    if (home / "mlflow.db").exists():
+    if os.environ.get("MLFLOW_TRACKING_URI") or (home / "mlflow.db").exists():
         from training.registry import version_bundle
 
         registered = version_bundle(home, version)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from data_contracts.configuration import Webhook
-from data_contracts.errors import Unauthorized
-from serving.webhooks import TOLERANCE_SECONDS, Webhooks, secret_bytes, signature
+from data_contracts.configuration import Webhook, configuration_from
+from data_contracts.errors import ConfigurationError, Unauthorized
+from serving.webhooks import TOLERANCE_SECONDS, Webhooks, signature
 
 # The example of the Standard Webhooks libraries.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -21,12 +21,16 @@ def headers(**changes: bytes) -> dict[bytes, bytes]:
     return {f"webhook-{name}".encode(): value for name, value in given.items() if value}
 
 
+def webhook(secret: str = SECRET) -> Webhook:
+    return Webhook(name="crm", format="hubspot", secret=secret)
+
+
 def door(now: float = AT) -> Webhooks:
-    return Webhooks([Webhook(name="crm", format="hubspot", secret=SECRET)], clock=lambda: now)
+    return Webhooks([webhook()], clock=lambda: now)
 
 
 def test_the_published_example_is_let_in() -> None:
-    assert signature(secret_bytes(SECRET), ID, str(AT).encode(), BODY) == SIGNATURE
+    assert signature(webhook().key, ID, str(AT).encode(), BODY) == SIGNATURE
     for now in (AT, AT - TOLERANCE_SECONDS, AT + TOLERANCE_SECONDS):
         assert door(now).admit(b"name=crm", headers(), BODY).name == "crm"
     several = b"v1,bm90IHRoaXMgb25l v2,x " + SIGNATURE
@@ -58,13 +62,22 @@ def test_everything_else_is_not(query: bytes, given: dict[bytes, bytes], body: b
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_c2hvcnQ=", SECRET.removeprefix("whsec_"), "whsec_!!!!"])
-def test_a_secret_that_is_none(secret: str) -> None:
-    with pytest.raises(ValueError):
-        secret_bytes(secret)
+def test_a_secret_that_is_none_is_told_without_it(secret: str) -> None:
+    entry = {"name": "crm", "format": "hubspot", "secret": secret}
+    with pytest.raises(ConfigurationError, match=r"service\.webhooks.*must be whsec_") as told:
+        configuration_from({"service": {"webhooks": [entry]}})
+    assert secret not in told.value.detail.replace("whsec_ and", "") or secret == "whsec_"
+
+
+def test_a_name_stands_once() -> None:
+    entry = {"name": "crm", "format": "hubspot", "secret": SECRET}
+    with pytest.raises(ConfigurationError, match="'crm' stands twice"):
+        configuration_from({"service": {"webhooks": [entry, entry]}})
+    assert SECRET not in repr(configuration_from({"service": {"webhooks": [entry]}}))
 
 
 def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
     """The headers of a delivery that is signed now."""
     at = str(int(time.time())).encode()
-    made = signature(secret_bytes(secret), b"msg-1", at, body).decode()
+    made = signature(webhook(secret).key, b"msg-1", at, body).decode()
     return {"webhook-id": "msg-1", "webhook-timestamp": at.decode(), "webhook-signature": made}
