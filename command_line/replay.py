@@ -20,11 +20,10 @@ _SHOWN = 40
 
 _HELP = """Ask a logged decision again, and say whether it comes out the same.
 
-The request comes from the log, the history as it was known at that moment from the store, and the model is
-the version that decided (the champion's folders in TACT_HOME, then the registry; where it is gone, today's
+The request comes from the log, from the store the touchpoints that had come in by then, and the model is the
+version that decided (the champion's folders in TACT_HOME, then the registry; where it is gone, today's
 champion). The answer is compared field by field, the features bit for bit. Differences have their reasons:
-another configuration or model, touchpoints that came in later with an earlier ingested_time, an erased
-customer's messages.
+another configuration or model, rows or decisions that were changed or erased since.
 
 Exit status: 0 the same, 1 it differs, 2 there is no such decision or it was not logged in full.
 
