@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from command_line.client import DEFAULT_URL, Client
+from command_line.events import as_touchpoints
+from data_contracts.adapters.formats import FORMATS
 from data_contracts.columns import TOUCHPOINTS
 from data_contracts.configuration import Configuration, load_configuration, tact_home
 from data_contracts.times import format_time
@@ -32,6 +34,9 @@ contract are left out and counted, with their reasons; `tact validate` keeps the
 an idempotency key (source, touchpoint_id), so a run may be repeated: what is there already counts as a
 duplicate.
 
+With --format the file holds events as another system writes them (JSON, or JSON Lines, also with .gz): they
+are read by the same adapters as signed webhooks (docs/webhooks.md).
+
 Exit status: 0 all rows are in, 1 some rows were rejected, 2 the input can't be read.
 
 \b
@@ -39,6 +44,7 @@ Examples:
   tact ingest touchpoints.parquet
   tact ingest exports/ --url http://tact.internal:3000
   tact ingest history.csv.gz --database postgresql://tact@db/tact
+  tact ingest segment-export.jsonl.gz --format segment
 """
 
 
@@ -48,16 +54,27 @@ Examples:
 @click.option(
     "--database", metavar="URL", help="Write into this database instead: sqlite:///… or postgresql://…"
 )
+@click.option("--format", "format_name", type=click.Choice(FORMATS), help="Events of another system.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Configuration (TOML).")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
-def command(path: Path, url: str, database: str | None, config: Path | None, as_json: bool) -> None:
+def command(
+    path: Path,
+    url: str,
+    database: str | None,
+    format_name: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
     from data_contracts.tables import read_table
 
     started = time.monotonic()
     configuration = load_configuration(config)
-    table = read_table(path, "touchpoints", configuration=configuration)
+    with as_touchpoints(path, format_name) as (file, ignored):
+        table = read_table(file, "touchpoints", configuration=configuration)
     send: Send = _Database(database, configuration) if database else _Service(url)
     counts: dict[str, Any] = {"accepted": 0, "duplicates": 0, "rejected": table.report.rows_rejected}
+    if format_name is not None:
+        counts["ignored"] = len(ignored)
     reasons = [f"{finding.code}: {finding.example}" for finding in table.report.findings if finding.rows]
     console = Console(stderr=True)
     columns = (TextColumn("ingesting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -83,6 +100,10 @@ def command(path: Path, url: str, database: str | None, config: Path | None, as_
         )
         for told in reasons[:_SHOWN] if counts["rejected"] else ():
             click.echo(f"  {told}")
+        if ignored:
+            click.echo(f"{len(ignored):,} events are no touchpoints:")
+            for told in ignored[:_SHOWN]:
+                click.echo(f"  {told}")
     if counts["rejected"]:
         raise click.exceptions.Exit(1)
 

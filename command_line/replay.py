@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,10 @@ _SHOWN = 40
 
 _HELP = """Ask a logged decision again, and say whether it comes out the same.
 
-The request comes from the log, the history as it was known at that moment from the store, and the model is
-the version that decided (the champion's folders in TACT_HOME, then the registry; where it is gone, today's
+The request comes from the log, from the store the touchpoints that had come in by then, and the model is the
+version that decided (the champion's folders in TACT_HOME, then the registry; where it is gone, today's
 champion). The answer is compared field by field, the features bit for bit. Differences have their reasons:
-another configuration or model, touchpoints that came in later with an earlier ingested_time, an erased
-customer's messages.
+another configuration or model, rows or decisions that were changed or erased since.
 
 Exit status: 0 the same, 1 it differs, 2 there is no such decision or it was not logged in full.
 
@@ -94,7 +94,7 @@ def _bundle(home: Path, version: str) -> Bundle:
         if found.version == version:
             return found
         current = current or found
-    if (home / "mlflow.db").exists():
+    if os.environ.get("MLFLOW_TRACKING_URI") or (home / "mlflow.db").exists():
         from training.registry import registered_bundle
 
         registered = registered_bundle(home, version)

@@ -7,6 +7,7 @@ goal table.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import tomllib
@@ -189,16 +190,53 @@ class ApiKey(_Section):
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
 
 
+class Webhook(_Section):
+    """A system that reports events to `/webhook?name=…`, signed as Standard Webhooks says.
+
+    `secret` is `whsec_` and base64 of 24 to 64 bytes; it signs, so it can't be kept as a hash.
+    """
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    format: Literal["segment", "cloudevents", "hubspot", "zendesk"]
+    secret: Annotated[str, Field(repr=False)]
+
+    @property
+    def key(self) -> bytes:
+        """The secret's bytes, which sign; raises ValueError where it is no such secret."""
+        try:
+            key = base64.b64decode(self.secret.removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if not self.secret.startswith("whsec_") or not 24 <= len(key) <= 64:
+            raise ValueError("must be whsec_ and the base64 of 24 to 64 bytes (docs/webhooks.md)")
+        return key
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Webhook:
+        _ = self.key
+        return self
+
+
 class Service(_Section):
     """The running service."""
 
     database: str = "sqlite:///tact.db"
     request_clock: bool = False
     api_keys: tuple[ApiKey, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     deadline_ms: Annotated[float, Field(gt=0, le=60_000)] = 1_000.0
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     history_limit: Annotated[int, Field(ge=100, le=100_000)] = 5_000
     log_features: bool = True
+
+    @field_validator("webhooks")
+    @classmethod
+    def _names_are_their_own(cls, value: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        names = [one.name for one in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name!r} stands twice")
+        return value
 
     @field_validator("database")
     @classmethod

@@ -249,6 +249,16 @@ class IngestAnswer(BaseModel):
     rejected: list[RejectedRow]
 
 
+class WebhookRequest(BaseModel):
+    """One event of the other system, a list of them, or an object with a `batch`; read by its adapter."""
+
+
+class WebhookAnswer(IngestAnswer):
+    """`ignored` says of each event that is no touchpoint why."""
+
+    ignored: list[str]
+
+
 class TimelineRequest(_Message):
     customer_id: Text
 
@@ -284,6 +294,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "confirm_answer": ConfirmAnswer,
     "ingest_request": IngestRequest,
     "ingest_answer": IngestAnswer,
+    "webhook_answer": WebhookAnswer,
     "timeline_request": TimelineRequest,
     "timeline_answer": TimelineAnswer,
     "forget_request": ForgetRequest,

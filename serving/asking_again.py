@@ -1,8 +1,9 @@
 """A logged decision asked again: the same answer, or what differs, field by field.
 
-The request comes from the log, the history from the store as it was known at the decision's moment,
-and the models from the bundle that is handed in. How the sends stood then is told by the log alone,
-since the store keeps only how they stand now; department and channel of each come from the store.
+The request comes from the log, the history from the store (the rows that had come in by then and were
+known at the decision's moment), the models from the bundle that is handed in. How the sends stood then is
+told by the log alone, since the store keeps only how they stand now; department and channel of each come
+from the store.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def ask_again(stored: StoredDecision, store: Store, bundle: Bundle, configuratio
     now = stored.decided_at
     ids = [one["message_id"] for one in call.candidates]
     known = store.snapshot(stored.customer_id, ids).first_asked
-    history = store.history(stored.customer_id)
+    history = store.history(stored.customer_id, seen.rows)
     snapshot = Snapshot(
         stored.customer_id,
         0,
@@ -89,7 +90,7 @@ def ask_again(stored: StoredDecision, store: Store, bundle: Bundle, configuratio
     if planned.outcome.features is not None:
         again = unpack_features(planned.outcome.features)
         found += _in_features(seen, again, bundle.specification, ids)
-        found += _in_values("situation", seen.situation, again.situation)
+        found += _in_values("situation", _in_order(seen.situation), _in_order(again.situation))
     return AskedAgain(answer, tuple(found))
 
 
@@ -137,6 +138,11 @@ def _sends(stored: StoredDecision, seen: SeenFeatures, store: Store) -> tuple[Se
             Send(one.message_id, one.department, one.channel, one.decided_at, one.reserved_until, state)  # type: ignore[arg-type]
         )
     return tuple(found)
+
+
+def _in_order(situation: dict[str, Any]) -> dict[str, Any]:
+    """Touches of one moment in one order: nothing depends on it, and a database may give any."""
+    return {**situation, "touches": sorted(situation["touches"])}
 
 
 def _in_values(field: str, logged: Any, found: Any) -> Iterator[Difference]:

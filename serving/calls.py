@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from data_contracts.errors import Forbidden, StoreUnavailable, TactError
+import msgspec
+
+from data_contracts.adapters.formats import adapted
+from data_contracts.errors import Forbidden, StoreUnavailable, TactError, Unauthorized
 from data_contracts.messages import ConfirmAnswer, ConfirmRequest, ForgetAnswer, ForgetRequest, TimelineRequest
 from data_contracts.times import format_time
 from policy.late_sends import still_fits
 from policy.situation import Send
 from serving.access import Caller
 from serving.ingesting import TIMELINE_LIMIT, ingest, timeline_answer
-from serving.parsing import DecideCall, parse, parse_decide
+from serving.parsing import DecideCall, decoded, parse, parse_decide
 from serving.problems import problem_bytes
 from serving.runtime import Runtime
 from serving.store import Snapshot
+from serving.webhooks import WEBHOOK
 
 
 def check_departments(call: DecideCall, caller: Caller) -> None:
@@ -68,6 +72,22 @@ def _everything_stored(runtime: Runtime) -> None:
         raise StoreUnavailable(runtime.answering.store_trouble)
     if runtime.spool.is_pending():
         runtime.answering.replay_spool()
+
+
+def take_events(runtime: Runtime, body: bytes, caller: Caller) -> bytes:
+    """Take a webhook's events as touchpoints; what it doesn't date itself was known when it came in.
+
+    Raises Unauthorized outside a signed delivery, MalformedBody for what is not JSON.
+    """
+    webhook = WEBHOOK.get()
+    if webhook is None:
+        raise Unauthorized("The delivery is not signed.")
+    found = adapted(webhook.format, decoded(body))
+    came_in = format_time(runtime.answering.clock())
+    rows = [{"ingested_time": came_in, **row} for row in found.touchpoints]
+    told = take_touchpoints(runtime, msgspec.json.encode({"touchpoints": rows}), caller)
+    answer = {**msgspec.json.decode(told), "ignored": found.ignored}
+    return msgspec.json.encode(answer)
 
 
 def take_touchpoints(runtime: Runtime, body: bytes, caller: Caller) -> bytes:

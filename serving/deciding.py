@@ -132,7 +132,8 @@ def plan(
     features = None
     if configuration.service.log_features:
         window = max((round(cap.window_hours * HOUR) for cap in policy.caps), default=0)
-        features = pack_features(bundle.version, scorer.design_now(), goals, seen, window, _asked(call))
+        stored = len(snapshot.columns) + snapshot.left_out
+        features = pack_features(bundle.version, scorer.design_now(), goals, seen, window, _asked(call), stored)
     told = signals(bundle, scorer.design_now()) if call.explain else None
     planned = planned_answer(
         call,

@@ -23,9 +23,10 @@ from data_contracts.errors import (
     UnsupportedMediaType,
 )
 from data_contracts.messages import MAX_BODY_BYTES
-from serving.access import CALLER, Access
+from serving.access import CALLER, Access, Caller
 from serving.logs import LOGGER, REQUEST_ID
 from serving.problems import MEDIA_TYPE, error_of_status, problem_bytes, problem_headers
+from serving.webhooks import WEBHOOK, Webhooks
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,6 +35,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 API_PATHS = ("/decide", "/decide_batch", "/confirm", "/ingest", "/timeline", "/forget")
+WEBHOOK_PATH = "/webhook"
 PAGE_PATHS = ("/", "/livez", "/healthz", "/readyz", "/metrics", "/docs.json", "/schema.json")
 BODY_SECONDS = 20.0
 """How long a body may take to arrive."""
@@ -49,13 +51,21 @@ class Edge:
     ----------
     app : the application that BentoML builds
     access : who may call
+    webhooks : who may report to /webhook, by signature instead of a key
     pages : addresses beside those of the API that are passed on
     """
 
-    def __init__(self, app: App, access: Access, pages: Iterable[str] = PAGE_PATHS) -> None:
+    def __init__(
+        self,
+        app: App,
+        access: Access,
+        pages: Iterable[str] = PAGE_PATHS,
+        webhooks: Webhooks | None = None,
+    ) -> None:
         self.app = app
         self._access = access
-        self._apis = frozenset(API_PATHS)
+        self._webhooks = webhooks or Webhooks(())
+        self._apis = frozenset((*API_PATHS, WEBHOOK_PATH))
         self._pages = frozenset(pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,8 +102,10 @@ class Edge:
 
     async def _admitted(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Receive:
         """Check a call of the API and read its body; returns the `receive` that hands it on."""
-        client = scope.get("client")
-        CALLER.set(self._access.admit(headers, client[0] if client else None))
+        is_webhook = scope["path"] == WEBHOOK_PATH
+        if not is_webhook:
+            client = scope.get("client")
+            CALLER.set(self._access.admit(headers, client[0] if client else None))
         if scope["method"] != "POST":
             raise MethodNotAllowed("This address takes POST with a JSON body.")
         media = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
@@ -119,6 +131,10 @@ class Edge:
                 raise BodyTooSlow(f"The body took longer than {BODY_SECONDS:g} seconds.") from None
         if len(body) > MAX_BODY_BYTES:
             raise _too_large()
+        if is_webhook:
+            webhook = self._webhooks.admit(scope["query_string"], headers, body)
+            WEBHOOK.set(webhook)
+            CALLER.set(Caller(webhook.name))
         return _Body(body, receive)
 
 

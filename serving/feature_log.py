@@ -1,9 +1,10 @@
 """What a decision saw, in a compact form beside its log, so that it can be replayed and explained.
 
-Format 2, MessagePack: `[2, bundle version, state, own, n, goals, situation, request]`; format 1 lacks
-the last. `state` and `own` are the parts of the design matrix at the moment of the decision
+Format 2, MessagePack: `[2, bundle version, state, own, n, goals, situation, request,
+rows]`; format 1 lacks the last two. `state` and `own` are the parts of the design matrix at the moment of the decision
 (`models.booster.Design`), float32: two bit sets say where a number is 0 and where it is missing, and
-only the others are written out. `request` is what the log's rows don't tell of the request.
+only the others are written out. `request` is what the log's rows don't tell of the request,
+`rows` how many touchpoints of the customer had come in.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class SeenFeatures:
     situation : touches within the longest cap, opted-out channels, zones, messages sent and
         reserved, times when messages were first asked about
     request : None in format 1
+    rows : touchpoints of the customer that were stored then, None in format 1
     """
 
     model_version: str
@@ -61,6 +63,7 @@ class SeenFeatures:
     goals: Float64
     situation: dict[str, Any]
     request: AskedRequest | None = None
+    rows: int | None = None
 
 
 def pack_features(
@@ -70,6 +73,7 @@ def pack_features(
     situation: Situation,
     cap_window: int,
     request: AskedRequest,
+    rows: int,
 ) -> bytes:
     """The features of a decision as a blob; `cap_window` in microseconds bounds the touches kept."""
     body = [
@@ -81,6 +85,7 @@ def pack_features(
         np.ascontiguousarray(goals, "<f8").tobytes(),
         _situation(situation, cap_window),
         [request.mode, request.has_now, request.explain, request.message_ids, request.groups],
+        rows,
     ]
     return _encoder.encode(body)
 
@@ -98,6 +103,7 @@ def unpack_features(blob: bytes) -> SeenFeatures:
                 np.frombuffer(goals, "<f8"),
                 situation,
                 _request(asked[0]) if asked else None,
+                asked[1] if asked else None,
             )
     except (msgspec.MsgspecError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"the logged features are damaged: {error}") from None

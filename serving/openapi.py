@@ -25,6 +25,8 @@ from data_contracts.messages import (
     TimelineAnswer,
     TimelineRequest,
     Touchpoint,
+    WebhookAnswer,
+    WebhookRequest,
 )
 from serving.problems import MEDIA_TYPE
 
@@ -61,6 +63,13 @@ _OPERATIONS: dict[str, tuple[str, str, type[BaseModel], type[BaseModel], tuple[i
         "Take up to 5,000 touchpoints; one bad row never blocks the good ones.",
         IngestRequest,
         IngestAnswer,
+        (503,),
+    ),
+    "/webhook": (
+        "webhook",
+        "Take events of another system, signed as Standard Webhooks says; `?name=` tells whose.",
+        WebhookRequest,
+        WebhookAnswer,
         (503,),
     ),
     "/timeline": (

@@ -189,8 +189,8 @@ class PostgresStore:
     def decision(self, decision_id: str) -> StoredDecision:
         return self._database.transaction(lambda cursor: postgres_records.decision(cursor, decision_id))
 
-    def history(self, customer_id: str) -> TouchpointColumns:
-        return _history(self._database.call, customer_id)
+    def history(self, customer_id: str, first: int | None = None) -> TouchpointColumns:
+        return _history(self._database.call, customer_id, first)
 
     def compact(self, customer_ids: Sequence[str]) -> int:
         distinct = sorted(set(customer_ids))
@@ -313,8 +313,9 @@ class _Locked:
             return self._cursor.execute(statement, parameters).fetchall()
 
 
-def _history(call: Any, customer_id: str) -> TouchpointColumns:
-    return columns_of_rows(decoded_row(*row[2:]) for row in call(statements.ALL_ROWS, (customer_id,)))
+def _history(call: Any, customer_id: str, first: int | None = None) -> TouchpointColumns:
+    rows = sorted(call(statements.ALL_ROWS, (customer_id,)), key=lambda row: int(row[0]))[:first]
+    return columns_of_rows(decoded_row(*row[2:]) for row in rows)
 
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:

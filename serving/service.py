@@ -36,12 +36,15 @@ from data_contracts.messages import (
     IngestRequest,
     TimelineAnswer,
     TimelineRequest,
+    WebhookAnswer,
+    WebhookRequest,
 )
 from serving.access import CALLER, Access, Caller
 from serving.edge import PAGE_PATHS, Edge
 from serving.logs import LOGGER, configure_logs
 from serving.parsing import parse_decide, split_batch
 from serving.problems import problem_response
+from serving.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from serving.runtime import Runtime
@@ -89,13 +92,19 @@ class _ForgetBody(_RawBody, ForgetRequest):
     pass
 
 
+class _WebhookBody(_RawBody, WebhookRequest):
+    pass
+
+
 class _EdgedService(bentoml.Service):
     """BentoML's service with Tact's own layer around the whole application."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
         configure_logs()
         app = super().to_asgi(is_main=is_main)
-        return Edge(app, Access(load_configuration().service), (*PAGE_PATHS, *_static_pages()))
+        service = load_configuration().service
+        pages = (*PAGE_PATHS, *_static_pages())
+        return Edge(app, Access(service), pages, Webhooks(service.webhooks))
 
     @property
     def openapi_spec(self) -> Any:
@@ -185,6 +194,11 @@ class Tact:
         """Erase everything that is stored about one customer; a record without their id stays."""
         return await self._guarded(self._forget, body)
 
+    @bentoml.api(route="/webhook", input_spec=_WebhookBody, output_spec=WebhookAnswer)
+    async def webhook(self, body: bytes) -> Response:
+        """Take events of another system, signed as Standard Webhooks says; `?name=` tells whose."""
+        return await self._guarded(self._webhook, body)
+
     async def _guarded(self, work: Callable[[bytes, Caller], Any], body: bytes) -> Response:
         try:
             answer: bytes = await work(body, CALLER.get())
@@ -244,6 +258,11 @@ class Tact:
         from serving.calls import show_timeline
 
         return await _submit(self._runtime.bulk, show_timeline, self._runtime, body, caller)
+
+    async def _webhook(self, body: bytes, caller: Caller) -> bytes:
+        from serving.calls import take_events
+
+        return await _submit(self._runtime.bulk, take_events, self._runtime, body, caller)
 
     async def _forget(self, body: bytes, caller: Caller) -> bytes:
         from serving.calls import forget

@@ -138,8 +138,8 @@ class SqliteStore:
     def decision(self, decision_id: str) -> StoredDecision:
         return self._database.read(lambda connection: sqlite_records.decision(connection, decision_id))
 
-    def history(self, customer_id: str) -> TouchpointColumns:
-        return self._database.read(lambda connection: _history(connection, customer_id))
+    def history(self, customer_id: str, first: int | None = None) -> TouchpointColumns:
+        return self._database.read(lambda connection: _history(connection, customer_id, first))
 
     def compact(self, customer_ids: Sequence[str]) -> int:
         # One transaction a customer: a long one would keep decisions waiting.
@@ -231,8 +231,9 @@ class _Locked:
         return _history(self._connection, customer_id)
 
 
-def _history(connection: sqlite3.Connection, customer_id: str) -> TouchpointColumns:
-    return columns_of_rows(decoded_row(*row[1:]) for row in rows_after(connection, customer_id, 0))
+def _history(connection: sqlite3.Connection, customer_id: str, first: int | None = None) -> TouchpointColumns:
+    rows = sorted(rows_after(connection, customer_id, 0))[:first]  # by row number
+    return columns_of_rows(decoded_row(*row[1:]) for row in rows)
 
 
 def _commit(

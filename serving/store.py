@@ -246,8 +246,12 @@ class Store(Protocol):
     def decision(self, decision_id: str) -> StoredDecision:
         """One logged decision; raises NotFound."""
 
-    def history(self, customer_id: str) -> TouchpointColumns:
-        """All rows of a customer in the total order, without bounds."""
+    def history(self, customer_id: str, first: int | None = None) -> TouchpointColumns:
+        """All rows of a customer in the total order, without bounds; or the `first` that came in.
+
+        In PostgreSQL rows of one customer that came in at the same moment may count in another
+        order than they were seen in.
+        """
 
     def compact(self, customer_ids: Sequence[str]) -> int:
         """Pack the histories of customers with many new rows, which later snapshots read faster.

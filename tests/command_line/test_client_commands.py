@@ -171,3 +171,32 @@ def test_help_and_version_import_no_command() -> None:
 def test_each_commands_help_has_examples(name: str) -> None:
     told = tact(name, "--help")
     assert told.returncode == 0 and "Examples:" in told.stdout and f"tact {name}" in told.stdout
+
+
+# ---- events of other systems
+
+
+def test_events_of_another_system_are_ingested(tmp_path: Path) -> None:
+    sample = json.loads((Path(__file__).parents[1] / "golden" / "adapters" / "segment.json").read_text())
+    whole = tmp_path / "events.json"
+    whole.write_text(json.dumps(sample["payload"]))
+    database = ("--database", "sqlite:///events.db", "--format", "segment")
+    done = tact("ingest", whole, *database, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5 accepted, 0 duplicates, 0 rejected")
+    assert "3 events are no touchpoints" in done.stdout and "a call of the type 'group'" in done.stdout
+
+    packed = tmp_path / "events.jsonl.gz"
+    packed.write_bytes(gzip.compress("".join(json.dumps(one) + "\n" for one in sample["payload"]).encode()))
+    again = json.loads(tact("ingest", packed, *database, "--json", home=tmp_path).stdout)
+    assert (again["accepted"], again["duplicates"], again["ignored"]) == (0, 5, 3)
+
+    for text, told in (
+        ("{", "line 1: not valid JSON"),
+        ('{"type": "group"}', "no event in it is a touchpoint"),
+    ):
+        whole.write_text(text)
+        refused = tact("ingest", whole, *database, home=tmp_path)
+        assert refused.returncode == 2 and told in refused.stderr, refused.stderr
+    missing = tact("ingest", tmp_path / "nothing.json", *database, home=tmp_path)
+    assert missing.returncode == 2 and "No such file" in missing.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from data_contracts.errors import Forbidden, TooManyRequests, Unauthorized
 from serving.access import Access, Bucket, is_loopback
 from tests.serving.live import LiveService, asked, candidate, free_port, promote, toml, touchpoint
 from tests.serving.test_http import fields, problem
+from tests.serving.test_webhooks import SECRET, signed
 
 SECRETS = {"everyone": "s-1", "marketing only": "s-2", "slow": "s-3"}
 
@@ -30,6 +33,7 @@ def key(name: str, departments: tuple[str, ...] = (), rate: float | None = None)
 
 
 KEYS = [key("everyone"), key("marketing only", ("marketing",)), key("slow", rate=0.05)]
+WEBHOOKS = [{"name": "helpdesk", "format": "zendesk", "secret": SECRET}]
 ALL, MARKETING, SLOW = ({"Authorization": f"Bearer {secret}"} for secret in SECRETS.values())
 
 
@@ -37,7 +41,9 @@ ALL, MARKETING, SLOW = ({"Authorization": f"Bearer {secret}"} for secret in SECR
 def guarded(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     home = tmp_path_factory.mktemp("guarded")
     promote(home, bundle, "3")
-    live = LiveService(home, {"service": {"api_keys": KEYS}}, arguments=("--host", "0.0.0.0"))
+    live = LiveService(
+        home, {"service": {"api_keys": KEYS, "webhooks": WEBHOOKS}}, arguments=("--host", "0.0.0.0")
+    )
     yield live
     live.stop()
 
@@ -171,3 +177,28 @@ def test_a_rate_is_split_by_the_workers() -> None:
     with pytest.raises(TooManyRequests) as refused:
         access.admit(headers, None)
     assert refused.value.retry_after_seconds == pytest.approx(0.5)
+
+
+# ---- webhooks
+
+
+def test_a_signed_delivery_becomes_touchpoints_once(guarded: LiveService) -> None:
+    sample = Path(__file__).parents[1] / "golden" / "adapters" / "zendesk.json"
+    body = json.dumps(json.loads(sample.read_text())["payload"]).encode()
+    first = guarded.post("/webhook?name=helpdesk", body, headers=signed(body)).json()
+    assert (first["accepted"], first["duplicates"], first["rejected"]) == (6, 0, [])
+    assert len(first["ignored"]) == 3
+    again = guarded.post("/webhook?name=helpdesk", body, headers=signed(body)).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 6), "a replay changes nothing"
+    seen = guarded.post("/timeline", {"customer_id": "8447388090494"}, headers=ALL).json()["touchpoints"]
+    assert {row["source"] for row in seen} == {"zendesk"} and len(seen) == 6
+    assert all(row["ingested_time"] > row["event_time"] for row in seen), "known when it came in"
+
+    other = "whsec_" + base64.b64encode(b"x" * 32).decode()
+    problem(guarded.post("/webhook?name=helpdesk", body, headers=signed(body, other)), 401)
+    problem(guarded.post("/webhook?name=helpdesk", body, headers={**ALL}), 401)
+    problem(guarded.post("/webhook?name=helpdesk", body + b" ", headers=signed(body)), 401)
+    problem(guarded.post("/webhook?name=helpdesk", b"{", headers=signed(b"{")), 400)
+    problem(guarded.get("/webhook?name=helpdesk"), 405)
+    problem(guarded.post("/ingest", body, headers=signed(body)), 401)
+    assert "whsec_" not in guarded.log.read_text()

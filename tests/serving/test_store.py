@@ -437,6 +437,10 @@ def test_history_has_all_rows(database: Database) -> None:
     assert (len(snapshot.columns), snapshot.left_out) == (10, 20)
     assert store.history("c").event_time.tolist() == columns_of_rows(rows).event_time.tolist()
     assert len(store.history("nobody")) == 0
+    store.ingest([("c", touchpoint("t-early", -5))])
+    came_first = store.history("c", first=30)
+    assert came_first.event_time.tolist() == columns_of_rows(rows).event_time.tolist()
+    rows.append(touchpoint("t-early", -5))
     with store.locked("c") as customer:
         assert customer.history("c").event_time.tolist() == columns_of_rows(rows).event_time.tolist()
 

@@ -1,0 +1,1 @@
+"""Events of other systems as touchpoints: one small module for each format."""
