@@ -143,6 +143,8 @@ DEFAULT_CAPS = (
 class Policy(_Section):
     """How goal, chances and contact rules become an action.
 
+    `patience`: a message that falls short by no more than this is looked at again later in its life, since
+    what the customer is doing may change; what falls short by more is suppressed.
     `wait_margin`: how much more net value a later moment must promise before a message that could
     go now is told to wait; it keeps noise in the forecasts from delaying messages.
     """
@@ -159,6 +161,7 @@ class Policy(_Section):
     exploration: Annotated[float, Field(ge=0, le=1)] = 0.02
     holdout: Annotated[float, Field(ge=0, le=1)] = 0.0
     wait_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.005
+    patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.03
     reservation_minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 60.0
 
     @field_validator("quiet_hours", mode="before")

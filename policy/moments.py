@@ -14,6 +14,8 @@ from policy.standing import Standing
 
 GRID_HOURS = (3.0, 8.0, 24.0, 48.0, 72.0, 120.0, 168.0, 336.0)
 """How far ahead a better moment is looked for; quiet hours and caps move each one later."""
+_SHORTEST_LIFE = HOUR // 2
+"""With less of its life left a message is not asked about again."""
 MAX_SCORED = 160
 """Candidate-moments that are scored in one look ahead, so that a long request stays quick."""
 
@@ -75,9 +77,10 @@ def later_moments(standing: Standing, place: int, count: int = len(GRID_HOURS)) 
         time = standing.allowed(place, max(moment, first))
         if time is not None and time <= horizon and time not in found:
             found.append(time)
-    # A message with an hour to live has no grid moment left: half of its life is the last try.
-    if not found:
-        end = standing.situation.candidates[place].get("expires_at") or horizon
+    # A message with an hour to live has no grid moment left: half of its life is the next try, and the
+    # last one where that is too short to be worth another call.
+    end = standing.situation.candidates[place].get("expires_at") or horizon
+    if not found and end - now >= _SHORTEST_LIFE:
         time = standing.allowed(place, now + (end - now) // 2)
         found = [time] if time is not None and time <= horizon else []
     return found

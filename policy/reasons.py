@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "not_before": "The message may not go out yet.",
     "open_case": "The customer has an open case.",
     "better_moment": "A later moment is expected to be better.",
+    "not_yet": "Little is missing, and what the customer is doing may change: it is looked at again.",
     "low_value": "It is expected to interrupt more than it helps.",
     "outranked": "A message of more value goes first.",
     "group_alternative": "An alternative of the same group goes out instead.",

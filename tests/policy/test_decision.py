@@ -212,7 +212,7 @@ def test_an_open_case_says_what_would_change_it() -> None:
 def test_a_promise_is_made_only_where_it_holds() -> None:
     case = OpenCase(None, NOW - 30 * MINUTE)
     scorer = FakeScorer(lambda s, place, moment: (0.1, 0.3 if s.case else 0.06), case)
-    answer = ask(a_situation(), scorer, a_policy())
+    answer = ask(a_situation(), scorer, a_policy(patience=0.0))
     assert answer["m-1"].reasons[0] == ("open_case", "A case has been open for 30 minutes.")
     assert answer["m-1"].action == "suppress"
 
@@ -240,6 +240,25 @@ def test_what_is_suppressed_is_promised_nothing() -> None:
     answer = ask(a_situation(), scorer, a_policy(horizon_hours=0))
     assert answer["m-1"].action == "suppress" and answer["m-1"].recheck_on == ()
     assert dict(answer["m-1"].reasons)["open_case"] == "A billing case has been open for 1.2 days."
+
+
+def test_what_falls_short_by_little_is_looked_at_again_until_its_life_ends() -> None:
+    situation = a_situation(candidate(expires_at=NOW + 60 * HOUR))
+    scorer = FakeScorer(always(0.0, 0.02))
+    first = ask(situation, scorer, a_policy(patience=0.05))["m-1"]
+    assert first.action == "wait" and codes(first) == ["low_value", "not_yet"]
+    assert first.wait_until is not None and first.wait_until >= NOW + DAY
+    assert ask(situation, scorer, a_policy(patience=0.03))["m-1"].action == "suppress"
+    # Asked again each time, it ends.
+    moment, seen = NOW, 0
+    while True:
+        again = a_situation(candidate(expires_at=NOW + 60 * HOUR), now=moment, first_asked={"m-1": NOW})
+        verdict = ask(again, scorer, a_policy(patience=0.05))["m-1"]
+        if verdict.action != "wait":
+            break
+        assert verdict.wait_until is not None and verdict.wait_until > moment
+        moment, seen = verdict.wait_until, seen + 1
+    assert verdict.action == "suppress" and 1 <= seen <= 6
 
 
 def test_one_of_a_group_goes() -> None:
