@@ -150,7 +150,8 @@ def _planned(
     case_opens: bool,
     drawn_back: bool,
 ) -> Draft:
-    if later is not None and (later.worth >= standing.policy.minimum_net_value or drawn_back):
+    minimum = standing.policy.minimum_net_value
+    if later is not None and (later.worth >= minimum or drawn_back):
         if not reasons:
             reasons.append(reason("better_moment"))
         return _settled(standing, place, later.time, reasons, recheck_on)
@@ -160,7 +161,7 @@ def _planned(
         soon = [time for time in moments if time >= standing.situation.now + CASE_CHECK]
         moment = soon[0] if case_opens and soon else moments[-1]
         return _settled(standing, place, moment, reasons, recheck_on)
-    if later is not None and later.worth >= standing.policy.minimum_net_value - standing.policy.patience:
+    if later is not None and later.worth >= minimum - standing.policy.patience:
         moments = later_moments(standing, place)
         if moments:
             soon = [time for time in moments if time >= standing.situation.now + DAY]
