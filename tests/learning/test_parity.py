@@ -109,7 +109,7 @@ def live(service: Service) -> None:
                 if (step + place) % 3:
                     said = "sent" if step % 2 else "not_sent"
                     service.now += 60_000_000
-                    service.store.confirm(answer["decision_id"], one["message_id"], said, service.now)
+                    service.store.confirm(answer["decision_id"], one["message_id"], said)
                 if step % 2:
                     # The sending system reports it hours later, and says so.
                     row = random_rows(7, 1)[0]._replace(
