@@ -118,7 +118,6 @@ def train(
             _tags(bundle, inputs)
             | {"mlflow.note.content": card, "gate": decision.reason, "against_champion": champion or "none"}
         )
-        run.metrics(evaluation.metrics)
         for name, figure in all_figures(fitted, evaluation).items():
             run.figure(figure, name)
         run.text(card, "model_card.md")
@@ -130,6 +129,8 @@ def train(
         names = list(bundle.specification.contact_names)
         example = pd.DataFrame(fitted.test.matrix[:_EXAMPLE_ROWS], columns=names)
         version = run.model(bundle, example, card, _tags(bundle, inputs) | {"gate": decision.reason})
+        # After the model: MLflow's client asks for the history of each metric that a run has when it logs one.
+        run.metrics(evaluation.metrics)
         run.alias(CHALLENGER, version)
         if decision.promoted:
             run.alias(CHAMPION, version)
