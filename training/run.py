@@ -126,7 +126,6 @@ def train(
             _tags(bundle, inputs)
             | {"mlflow.note.content": card, "gate": decision.reason, "against_champion": champion or "none"}
         )
-        run.metrics(evaluation.metrics)
         for name, figure in all_figures(fitted, evaluation).items():
             run.figure(figure, name)
         run.text(card, "model_card.md")
@@ -140,6 +139,8 @@ def train(
         tags = _tags(bundle, inputs) | {"gate": decision.reason}
         before = None if served is fitted.bundle else fitted.bundle
         version = run.model(bundle, example, card, tags, before)
+        # After the model: MLflow's client asks for the history of each metric that a run has when it logs one.
+        run.metrics(evaluation.metrics)
         run.alias(CHALLENGER, version)
         if decision.promoted:
             run.alias(CHAMPION, version)

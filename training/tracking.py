@@ -58,6 +58,7 @@ class Run:
 
     def __init__(self, mlflow: Any, ids: RunIds) -> None:
         self._mlflow = mlflow
+        self._model_id: str | None = None
         self.ids = ids
 
     def parameters(self, configuration: Configuration, more: dict[str, Any]) -> None:
@@ -110,11 +111,12 @@ class Run:
             self._mlflow.log_dict(one.report.as_dict(), f"data/{kind}.json")
 
     def metrics(self, metrics: dict[str, float], known: Container[str] = METRICS) -> None:
-        """Log figures; a name that is not among the `known` is a mistake in the program."""
+        """Log figures, also of the model where one was logged; one that is not `known` is a mistake."""
         unknown = sorted(name for name in metrics if name not in known)
         if unknown:
             raise ValueError(f"not among the known metrics: {', '.join(unknown)}")
-        self._mlflow.log_metrics({name: float(value) for name, value in metrics.items() if np.isfinite(value)})
+        finite = {name: float(value) for name, value in metrics.items() if np.isfinite(value)}
+        self._mlflow.log_metrics(finite, model_id=self._model_id)
 
     def figure(self, figure: Any, name: str) -> None:
         self._mlflow.log_figure(figure, f"figures/{name}.png", save_kwargs={"dpi": 110})
@@ -164,6 +166,7 @@ class Run:
                 input_example=example.head(3),
                 pip_requirements=list(REQUIREMENTS),
             )
+        self._model_id = info.model_id
         client = self._mlflow.MlflowClient()
         try:
             client.get_registered_model(MODEL_NAME)

@@ -114,7 +114,7 @@ def reviewed(home: Path, run_id: str) -> None:
     registry = client(home)
     run = registry.get_run(run_id)
     assert run.data.tags["gate"].startswith("not promoted") and run.data.tags["against_champion"] == "2"
-    assert run.info.run_name.startswith("retrain ")
+    assert run.info.run_name.startswith("retrain ") and run.data.metrics["segments_worse"] >= 1
     assert {"champion_vs_challenger.html", "model_card.md"} <= {
         one.path for one in registry.list_artifacts(run_id)
     }
