@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -88,23 +87,23 @@ def test_a_finished_export_is_known_again_and_a_broken_one_is_not(sqlite: Databa
     assert pending_exports(root, url) == []
 
 
-def hold(file: Path, held: object) -> None:
-    with only_run(file):
-        held.set()  # type: ignore[attr-defined]
-        signal.pause()
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from learning.lock import only_run
+with only_run(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(120)
+"""
 
 
 def test_the_lock_keeps_others_out_until_its_holder_is_killed(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    held = context.Event()
-    holder = context.Process(target=hold, args=(tmp_path / "lock", held))
-    holder.start()
-    assert held.wait(30)
-    with pytest.raises(AlreadyRunning, match=f"process {holder.pid}"), only_run(tmp_path / "lock"):
-        pass
-    assert holder.pid is not None
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.join()
+    command = [sys.executable, "-c", _HOLDER, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(AlreadyRunning, match=f"process {holder.pid}"), only_run(tmp_path / "lock"):
+            pass
+        holder.kill()
     with only_run(tmp_path / "lock"):
         pass
 
