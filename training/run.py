@@ -109,9 +109,6 @@ def train(
         },
         "train_seconds": time.perf_counter() - begun,
     }
-    served = (
-        refit(fitted, inputs, configuration, seed, shown) if configuration.training.refit else fitted.bundle
-    )
     bundle = _described(served, fitted, evaluation, inputs)
     card = model_card(fitted, evaluation, inputs, configuration, decision, notes)
     with (
