@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from command_line.consoles import table_console
 from data_contracts.configuration import Configuration, Policy, load_configuration, tact_home
 from data_contracts.errors import InvalidRequest, TooLittleData
 from data_contracts.times import parse_time
@@ -116,8 +117,7 @@ def command(
     if as_json:
         click.echo(json.dumps(raw, indent=2))
     else:
-        console = Console(highlight=False)
-        _print(console if console.is_terminal else Console(highlight=False, width=_WIDTH), evaluated)
+        _print(table_console(_WIDTH), evaluated)
     refused = {
         one.name: one.support.refusal
         for one in evaluated.policies

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from command_line.consoles import table_console
 from command_line.train import parsed_time, print_outcome, summary
 from data_contracts.configuration import load_configuration, tact_home
 
@@ -83,10 +84,7 @@ def command(
         click.echo(json.dumps(_summary(done), indent=2))
     else:
         if done.outcome is not None:
-            console = Console(highlight=False)
-            print_outcome(
-                console if console.is_terminal else Console(highlight=False, width=_WIDTH), done.outcome
-            )
+            print_outcome(table_console(_WIDTH), done.outcome)
         click.echo(f"retrain: {done.told}")
     if done.outcome is None:
         raise click.exceptions.Exit(NOTHING_NEW)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from command_line.consoles import table_console
 from command_line.evaluate import configuration_for, models_named, per_hundred, time_of
 from data_contracts.configuration import load_configuration, tact_home
 from data_contracts.errors import InvalidRequest, NotFound, TooLittleData
@@ -117,8 +118,7 @@ def command(
         raw = {"now": own.changes(), "settings": [one.as_dict() for one in points], "notes": list(study.notes)}
         click.echo(json.dumps(_finite(raw), indent=2, allow_nan=False))
         return
-    console = Console(highlight=False)
-    _print(console if console.is_terminal else Console(highlight=False, width=_WIDTH), points, own, study.notes)
+    _print(table_console(_WIDTH), points, own, study.notes)
 
 
 def _numbers(option: str, text: str | None, most: float) -> list[float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from command_line.consoles import table_console
 from data_contracts.configuration import load_configuration, tact_home
 from data_contracts.errors import InvalidRequest
 from data_contracts.times import parse_time
@@ -86,8 +87,7 @@ def command(
     if as_json:
         click.echo(json.dumps(summary(outcome), indent=2))
     else:
-        console = Console(highlight=False)
-        print_outcome(console if console.is_terminal else Console(highlight=False, width=_WIDTH), outcome)
+        print_outcome(table_console(_WIDTH), outcome)
 
 
 def parsed_time(text: str | None) -> int | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_contracts.configuration import Configuration, Policy
-from data_contracts.times import format_time, parse_time
+from data_contracts.times import format_time
 from evaluation.conditions import Conditions, conditions_of
 from evaluation.estimators import LoggedRewards
 from evaluation.model_scores import ModelScores, design_of, scores_of
@@ -123,7 +123,7 @@ def study_of(
         ]
         scores = {model.name: scores_of(model.bundle, design).take(evaluated) for model, design in designs}
         chief = designs[0][1] if designs else design_of(inputs, everything.rows, treatment, None, configuration)
-        notes += [_seen_before(model, begin) for model in models if begin < _learned_until(model.bundle)]
+        notes += [_seen_before(model, begin) for model in models if begin < model.bundle.learned_until]
         stage.told(f"{chief.matrix.shape[1]:,} features, {len(models)} models")
     with stages.stage("contact rules") as stage:
         conditions = conditions_of(inputs.columns, logged, chief.open_case[evaluated], configuration)
@@ -174,17 +174,11 @@ def _labels(logged: LoggedRows) -> dict[str, Bools]:
     }
 
 
-def _learned_until(bundle: Bundle) -> int:
-    """From when on the model has learnt from no row, microseconds; 0 where it does not say."""
-    told = bundle.description.get("learned_until") or bundle.description.get("data_until")
-    return parse_time(told) if isinstance(told, str) else 0
-
-
 def _before_refit(models: tuple[Model, ...], until: int) -> tuple[tuple[Model, ...], list[str]]:
     """Models that have learnt from the whole log, as they were before that; and what a reader must know."""
     chosen, notes = [], []
     for model in models:
-        if model.evaluated is not None and _learned_until(model.bundle) >= until:
+        if model.evaluated is not None and model.bundle.learned_until >= until:
             chosen.append(Model(model.name, model.evaluated))
             notes.append(
                 f"{model.name} has learnt from this whole log, so it is valued as it was before it was fitted again "
@@ -196,11 +190,11 @@ def _before_refit(models: tuple[Model, ...], until: int) -> tuple[tuple[Model, .
 
 
 def _begin(models: tuple[Model, ...]) -> int:
-    return max((_learned_until(model.bundle) for model in models), default=0)
+    return max((model.bundle.learned_until for model in models), default=0)
 
 
 def _seen_before(model: Model, begin: int) -> str:
-    until = format_time(_learned_until(model.bundle))
+    until = format_time(model.bundle.learned_until)
     return (
         f"{model.name} was fitted on rows until {until}, and the period begins before that: "
         "its value here is better than it will be on new rows."

@@ -17,6 +17,7 @@ import numpy as np
 
 from data_contracts.configuration import Configuration
 from data_contracts.errors import BundleUnusable
+from data_contracts.times import parse_time
 from features.builder import Matrix
 from features.columns import Float64
 from features.specification import FeatureSpecification
@@ -111,6 +112,12 @@ class Bundle:
     def observational(self) -> bool:
         """Whether the lifts rest on estimated propensities only, with no randomised control."""
         return bool(self.description.get("observational", False))
+
+    @property
+    def learned_until(self) -> int:
+        """From when on it has learnt from no row, microseconds; 0 where it does not say."""
+        told = self.description.get("learned_until") or self.description.get("data_until")
+        return parse_time(told) if isinstance(told, str) else 0
 
     def goal_probabilities(self, state: Matrix) -> Float64:
         """Shape (rows, goals + 1): every configured goal, then none; rows sum to 1."""

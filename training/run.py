@@ -189,26 +189,21 @@ def _compare(
         return Comparison(), None
     version, champion = found
     notes = []
-    if _learned_until(champion) > format_time(fitted.cuts.test):
+    if champion.learned_until > fitted.cuts.test:
         before = registered_bundle(home, CHAMPION, "evaluated")
         if before is not None:
             champion = before[1]
             notes.append(
                 f"Champion {version} has learnt from rows of this test slice: it is compared as it was before its refit"
             )
-        if _learned_until(champion) > format_time(fitted.cuts.test):
+        if champion.learned_until > fitted.cuts.test:
             notes.append(
-                f"Champion {version} was trained on data until {_learned_until(champion)}, inside this test slice: "
-                "the comparison favours it"
+                f"Champion {version} was trained on data until {format_time(champion.learned_until)}, inside this "
+                "test slice: the comparison favours it"
             )
     compared = against_champion(champion, inputs, fitted, evaluation, configuration, seed)
     compared.notes += notes
     return compared, version
-
-
-def _learned_until(bundle: Bundle) -> str:
-    """The moment from which on a bundle has learnt nothing; empty where it does not say."""
-    return str(bundle.description.get("learned_until") or bundle.description.get("data_until") or "")
 
 
 def _described(served: Bundle, fitted: Fitted, evaluation: Evaluation, inputs: Inputs) -> Bundle:
